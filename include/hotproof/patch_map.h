@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The ABI between bpf/ and user/: the patch map, and what the observer keeps for each
+ * observation point. Included from both sides; only fixed-width types of <linux/types.h>.
+ */
+#ifndef HOTPROOF_PATCH_MAP_H
+#define HOTPROOF_PATCH_MAP_H
+
+#include <linux/types.h>
+
+/* The state of a target. Counters are kept per state, so a flip separates before from after. */
+enum hp_pm_state {
+	HP_PM_OFF,	  /* nothing is counted */
+	HP_PM_BASELINE,	  /* old code is being measured */
+	HP_PM_ACTIVATING, /* the redirect is being put in place */
+	HP_PM_ACTIVE,	  /* every call should be redirected */
+	HP_PM_REVERTING,  /* the redirect is being taken away */
+	HP_PM_STATES,
+};
+
+/* One entry per target, in a mmapable array: flipping the state is one store. */
+struct hp_pm_entry {
+	__u32 state; /* enum hp_pm_state */
+	__u32 reserved;
+};
+
+/* Where calls of a target are seen. */
+enum hp_point_role {
+	HP_POINT_OLD_ENTRY, /* the target's entry: every call, redirected or not */
+	HP_POINT_NEW_ENTRY, /* the replacement's entry: redirected calls */
+	HP_POINT_OLD_BODY,  /* behind the target's entry: calls that ran the old body */
+	HP_POINT_ROLES,
+};
+
+/* A point's slot: target * HP_POINT_ROLES + role. Counters are indexed by it. */
+#define HP_SLOT(target, role) ((target)*HP_POINT_ROLES + (role))
+
+/* Per CPU and slot. Only one program writes a slot, and it never runs twice at once on a CPU. */
+struct hp_counters {
+	__u64 calls[HP_PM_STATES];
+	__u64 scoped[HP_PM_STATES];   /* of those, by the tasks of --exercise */
+	__u64 first_ns[HP_PM_STATES]; /* CLOCK_MONOTONIC of the first call, 0 for none */
+};
+
+/*
+ * Log-linear histograms: each power of two is divided into HP_HIST_SUB buckets, so a bucket is at
+ * most 1/16 (6.25 %) wider than its lower end. Values under HP_HIST_SUB have a bucket each.
+ */
+#define HP_HIST_SUB_BITS 4
+#define HP_HIST_SUB	 (1 << HP_HIST_SUB_BITS)
+#define HP_HIST_MAX_BITS 36 /* 68 s; longer calls land in the last bucket, max stays exact */
+#define HP_HIST_BUCKETS	 ((HP_HIST_MAX_BITS - HP_HIST_SUB_BITS + 1) * HP_HIST_SUB)
+
+/* Per CPU; indexed by HP_HIST_INDEX(slot, state). Times in nanoseconds. */
+struct hp_hist {
+	__u64 count;
+	__u64 sum;
+	__u64 max;
+	__u64 bucket[HP_HIST_BUCKETS];
+};
+
+#define HP_HIST_INDEX(slot, state) ((slot)*HP_PM_STATES + (state))
+
+/* Who called: one hash entry for each slot, state and return address. */
+struct hp_caller_key {
+	__u64 address; /* the return address found at the function's entry */
+	__u32 slot;
+	__u32 state;
+};
+
+#endif

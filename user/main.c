@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+/* hotproof: the command table. Each verb reads the rest of the command line itself. */
+#include <stdio.h>
+#include <string.h>
+
+#include "verbs/verbs.h"
+
+static const struct hp_command commands[] = {
+	{ "check", "", "Say what this host can do, each feature found by trying it.", NULL,
+	  hp_verb_check },
+	{ "inspect", "FILE.ko", "Show what a livepatch module replaces, without loading it.", NULL,
+	  hp_verb_inspect },
+	{ "apply", "FILE.ko", "Apply a livepatch under a budget and prove that it is live.", NULL,
+	  hp_verb_apply },
+	{ "verify", "[LIVEPATCH…]", "Prove that loaded livepatches, whoever loaded them, are live.",
+	  NULL, hp_verb_verify },
+	{ "measure", "FUNCTION…", "Measure what a call of a function costs.", NULL,
+	  hp_verb_measure },
+	{ "status", "", "List the livepatches on this host and who blocks a transition.", NULL,
+	  hp_verb_status },
+	{ "revert", "LIVEPATCH", "Disable and unload a livepatch and prove that it is gone.", NULL,
+	  hp_verb_revert },
+	{ "recover", "", "Clean up after a hotproof that was killed.", NULL, hp_verb_recover },
+	{ 0 },
+};
+
+static void print_usage(FILE *out)
+{
+	const struct hp_command *cmd;
+
+	fprintf(out,
+		"Usage: hotproof VERB [OPTIONS] [OPERANDS]\n\n"
+		"Apply a hotpatch to the running system and prove that it is live.\n\nVerbs:\n");
+	for (cmd = commands; cmd->name; cmd++)
+		fprintf(out, "  %-9s %s\n", cmd->name, cmd->summary);
+	fprintf(out,
+		"\n'hotproof VERB --help' tells what a verb takes; hotproof(1) tells the rest.\n");
+}
+
+int main(int argc, char **argv)
+{
+	const struct hp_command *cmd;
+
+	if (argc < 2) {
+		print_usage(stderr);
+		return HP_EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		print_usage(stdout);
+		return HP_EXIT_OK;
+	}
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "version")) {
+		puts("hotproof " HP_VERSION);
+		return HP_EXIT_OK;
+	}
+	for (cmd = commands; cmd->name; cmd++)
+		if (!strcmp(argv[1], cmd->name))
+			return cmd->run(cmd, argc - 1, argv + 1);
+	fprintf(stderr, "hotproof: unknown verb '%s'\n", argv[1]);
+	print_usage(stderr);
+	return HP_EXIT_USAGE;
+}
