@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0
+/* host/text on functions written in machine code. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "host/text.h"
+
+#define BYTES(...) ((const uint8_t[]){ __VA_ARGS__ }), sizeof((const uint8_t[]){ __VA_ARGS__ })
+
+#define NOP5	0x0f, 0x1f, 0x44, 0x00, 0x00
+#define ENDBR64 0xf3, 0x0f, 0x1e, 0xfa
+
+static void test_decode_branches(void **state)
+{
+	struct hp_insn insn;
+
+	assert_int_equal(hp_text__decode(BYTES(0xe8, 0x10, 0, 0, 0), 0x1000, &insn), 0);
+	assert_int_equal(insn.length, 5);
+	assert_int_equal(insn.branch, HP_BRANCH_CALL);
+	assert_true(insn.wide);
+	assert_int_equal(insn.target, 0x1015);
+
+	/* Backwards, across a negative displacement, at a kernel address. */
+	assert_int_equal(
+		hp_text__decode(BYTES(0xe9, 0xfb, 0xff, 0xff, 0xff), 0xffffffff81000000, &insn), 0);
+	assert_int_equal(insn.branch, HP_BRANCH_JUMP);
+	assert_int_equal(insn.target, 0xffffffff81000000);
+
+	assert_int_equal(hp_text__decode(BYTES(0x0f, 0x84, 0, 1, 0, 0), 0, &insn), 0);
+	assert_int_equal(insn.branch, HP_BRANCH_COND);
+	assert_true(insn.wide);
+	assert_int_equal(insn.target, 0x106);
+
+	assert_int_equal(hp_text__decode(BYTES(0x74, 0xfe), 0x20, &insn), 0);
+	assert_int_equal(insn.branch, HP_BRANCH_COND);
+	assert_false(insn.wide);
+	assert_int_equal(insn.target, 0x20);
+
+	assert_int_equal(hp_text__decode(BYTES(0xeb, 0x02), 0, &insn), 0);
+	assert_int_equal(insn.branch, HP_BRANCH_JUMP);
+	assert_int_equal(insn.target, 4);
+
+	/* jrcxz, loop, and xbegin (one of whose ways is a branch) */
+	assert_int_equal(hp_text__decode(BYTES(0xe3, 0x02), 0, &insn), 0);
+	assert_int_equal(insn.branch, HP_BRANCH_COND);
+	assert_int_equal(hp_text__decode(BYTES(0xe2, 0x02), 0, &insn), 0);
+	assert_int_equal(insn.branch, HP_BRANCH_COND);
+	assert_int_equal(hp_text__decode(BYTES(0xc7, 0xf8, 1, 0, 0, 0), 0, &insn), 0);
+	assert_int_equal(insn.branch, HP_BRANCH_COND);
+	assert_int_equal(insn.target, 7);
+
+	/* ret, an indirect call, an indirect jump: no direct branch */
+	assert_int_equal(hp_text__decode(BYTES(0xc3), 0, &insn), 0);
+	assert_int_equal(insn.branch, HP_BRANCH_NONE);
+	assert_int_equal(hp_text__decode(BYTES(0xff, 0xd0), 0, &insn), 0);
+	assert_int_equal(insn.branch, HP_BRANCH_NONE);
+	assert_int_equal(hp_text__decode(BYTES(0xff, 0xe0), 0, &insn), 0);
+	assert_int_equal(insn.branch, HP_BRANCH_NONE);
+}
+
+static void test_decode_references(void **state)
+{
+	struct hp_insn insn;
+
+	/* lea 0x10(%rip),%rax */
+	assert_int_equal(hp_text__decode(BYTES(0x48, 0x8d, 0x05, 0x10, 0, 0, 0), 0x1000, &insn), 0);
+	assert_true(insn.has_reference);
+	assert_false(insn.reference_load);
+	assert_int_equal(insn.reference, 0x1017);
+	assert_int_equal(insn.ref_offset, 3);
+
+	/* mov 0x10(%rip),%rax */
+	assert_int_equal(hp_text__decode(BYTES(0x48, 0x8b, 0x05, 0x10, 0, 0, 0), 0x1000, &insn), 0);
+	assert_true(insn.has_reference);
+	assert_true(insn.reference_load);
+
+	/* mov $0xffffffff81000000,%rdi, as the kernel's code model passes an address */
+	assert_int_equal(hp_text__decode(BYTES(0x48, 0xc7, 0xc7, 0, 0, 0, 0x81), 0, &insn), 0);
+	assert_true(insn.has_reference);
+	assert_int_equal(insn.reference, 0xffffffff81000000);
+	assert_int_equal(insn.ref_offset, 3);
+
+	/* movq $0xffffffff81000000,0x10(%rip): both, and the immediate is the one that counts */
+	assert_int_equal(hp_text__decode(BYTES(0x48, 0xc7, 0x05, 0x10, 0, 0, 0, 0, 0, 0, 0x81), 0,
+					 &insn),
+			 0);
+	assert_int_equal(insn.reference, 0xffffffff81000000);
+	assert_int_equal(insn.ref_offset, 7);
+	assert_false(insn.reference_load);
+
+	/* movabs $0xffffffff81000000,%rax */
+	assert_int_equal(hp_text__decode(BYTES(0x48, 0xb8, 0, 0, 0, 0x81, 0xff, 0xff, 0xff, 0xff),
+					 0, &insn),
+			 0);
+	assert_int_equal(insn.reference, 0xffffffff81000000);
+	assert_int_equal(insn.ref_offset, 2);
+
+	/* mov $0x81000000,%eax clears the upper half: no kernel address */
+	assert_int_equal(hp_text__decode(BYTES(0xb8, 0, 0, 0, 0x81), 0, &insn), 0);
+	assert_false(insn.has_reference);
+
+	/* mov $1,%al has no address in it */
+	assert_int_equal(hp_text__decode(BYTES(0xb0, 1), 0, &insn), 0);
+	assert_false(insn.has_reference);
+}
+
+static void test_decode_errors(void **state)
+{
+	struct hp_insn insn;
+
+	assert_int_equal(hp_text__decode(BYTES(0xe8, 0, 0), 0, &insn), -ENODATA);
+	assert_int_equal(hp_text__decode(BYTES(0x06, 0, 0), 0, &insn), -EILSEQ);
+}
+
+static void test_find_branch(void **state)
+{
+	/* push %rbp; mov $0xe8,%eax; call +0x100; ret. The immediate is no opcode. */
+	const uint8_t code[] = { 0x55, 0xb8, 0xe8, 0, 0, 0, 0xe8, 0, 1, 0, 0, 0xc3 };
+	uint64_t at;
+
+	assert_int_equal(hp_text__find_branch(code, sizeof(code), 0x1000, 0x110b, &at), 0);
+	assert_int_equal(at, 6);
+	assert_int_equal(hp_text__find_branch(code, sizeof(code), 0x1000, 0x1007, &at), -ENOENT);
+	assert_int_equal(hp_text__find_branch(BYTES(0x90, 0x06), 0, 0x1007, &at), -EILSEQ);
+}
+
+static void test_body_probe(void **state)
+{
+	uint64_t at = 99;
+
+	assert_int_equal(hp_text__body_probe_offset(BYTES(NOP5, 0x55, 0xc3), &at), 0);
+	assert_int_equal(at, 5);
+	assert_int_equal(hp_text__body_probe_offset(BYTES(ENDBR64, NOP5, 0x55, 0xc3), &at), 0);
+	assert_int_equal(at, 9);
+	assert_int_equal(hp_text__body_probe_offset(BYTES(0xe8, 1, 2, 3, 0, 0x55, 0xc3), &at), 0);
+	assert_int_equal(at, 5);
+	assert_int_equal(hp_text__body_probe_offset(BYTES(ENDBR64, 0xe8, 1, 2, 3, 0, 0xc3), &at),
+			 0);
+	assert_int_equal(at, 9);
+	/* A jump back to the entry passes ftrace's call again: that is a call, not a loop. */
+	assert_int_equal(hp_text__body_probe_offset(BYTES(NOP5, 0x55, 0xeb, 0xf8), &at), 0);
+}
+
+static void test_body_probe_refused(void **state)
+{
+	uint64_t at;
+
+	assert_int_equal(hp_text__body_probe_offset(BYTES(0x55, NOP5, 0xc3), &at), -EINVAL);
+	assert_int_equal(hp_text__body_probe_offset(BYTES(ENDBR64, 0x55, 0xc3), &at), -EINVAL);
+	/* a site with nothing behind it, half a site, nothing at all */
+	assert_int_equal(hp_text__body_probe_offset(BYTES(NOP5), &at), -EINVAL);
+	assert_int_equal(hp_text__body_probe_offset(BYTES(ENDBR64), &at), -EINVAL);
+	assert_int_equal(hp_text__body_probe_offset(BYTES(0x0f, 0x1f, 0x44), &at), -EINVAL);
+	assert_int_equal(hp_text__body_probe_offset(BYTES(0xc3), &at), -EINVAL);
+	/* another nop of five bytes: cs nopw 0(%rax) without the last byte of ours */
+	assert_int_equal(hp_text__body_probe_offset(BYTES(0x0f, 0x1f, 0x44, 0x00, 0x08, 0xc3), &at),
+			 -EINVAL);
+}
+
+static void test_body_probe_loop(void **state)
+{
+	uint64_t at = 0;
+
+	/* 5: dec %edi; 7: jne 5; 9: ret */
+	assert_int_equal(hp_text__body_probe_offset(BYTES(NOP5, 0xff, 0xcf, 0x75, 0xfc, 0xc3), &at),
+			 -ELOOP);
+	assert_int_equal(at, 5);
+	/* 9: dec %edi; 11: jmp rel32 to 9 */
+	at = 0;
+	assert_int_equal(hp_text__body_probe_offset(BYTES(ENDBR64, NOP5, 0xff, 0xcf, 0xe9, 0xf9,
+							  0xff, 0xff, 0xff),
+						    &at),
+			 -ELOOP);
+	assert_int_equal(at, 9);
+	/* The same bytes as an immediate: mov $0xfcebcfff,%eax at 5 holds no jump. */
+	assert_int_equal(hp_text__body_probe_offset(BYTES(NOP5, 0xb8, 0xff, 0xcf, 0xeb, 0xfc, 0xc3),
+						    &at),
+			 0);
+	/* Not code further on: nobody can say that it does not jump back. */
+	assert_int_equal(hp_text__body_probe_offset(BYTES(NOP5, 0x55, 0x06, 0xc3), &at), -EILSEQ);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_decode_branches), cmocka_unit_test(test_decode_references),
+		cmocka_unit_test(test_decode_errors),	cmocka_unit_test(test_find_branch),
+		cmocka_unit_test(test_body_probe),	cmocka_unit_test(test_body_probe_refused),
+		cmocka_unit_test(test_body_probe_loop),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

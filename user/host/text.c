@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Questions about the machine code of one function (x86-64), answered by decoding it. */
+#include "host/text.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <Zydis/Zydis.h>
+
+static enum hp_branch branch_kind(const ZydisDecodedInstruction *zi)
+{
+	switch (zi->meta.category) {
+	case ZYDIS_CATEGORY_CALL:
+		return HP_BRANCH_CALL;
+	case ZYDIS_CATEGORY_UNCOND_BR:
+		/* xabort and xend are filed here as well, but take no relative operand. */
+		return zi->mnemonic == ZYDIS_MNEMONIC_XBEGIN ? HP_BRANCH_COND : HP_BRANCH_JUMP;
+	default: /* jcc, loop, jrcxz; xbegin with some categories of Zydis */
+		return HP_BRANCH_COND;
+	}
+}
+
+int hp_text__decode(const uint8_t *code, size_t len, uint64_t address, struct hp_insn *insn)
+{
+	ZydisDecodedInstruction zi;
+	ZydisDecoder decoder;
+	ZyanStatus status;
+
+	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+	status = ZydisDecoderDecodeInstruction(&decoder, NULL, code, len, &zi);
+	if (status == ZYDIS_STATUS_NO_MORE_DATA)
+		return -ENODATA;
+	if (!ZYAN_SUCCESS(status))
+		return -EILSEQ;
+
+	*insn = (struct hp_insn){ .length = zi.length };
+	if (zi.raw.imm[0].is_relative) {
+		insn->branch = branch_kind(&zi);
+		insn->wide = zi.raw.imm[0].size == 32;
+		insn->target = address + zi.length + (uint64_t)zi.raw.imm[0].value.s;
+		return 0;
+	}
+	/* ModRM mod 0, rm 5 is [rip + disp32] in 64-bit mode. */
+	if ((zi.attributes & ZYDIS_ATTRIB_HAS_MODRM) && zi.raw.modrm.mod == 0 &&
+	    zi.raw.modrm.rm == 5 && zi.raw.disp.size == 32) {
+		insn->has_reference = true;
+		insn->reference = address + zi.length + (uint64_t)zi.raw.disp.value;
+		insn->ref_offset = zi.raw.disp.offset;
+		insn->reference_load = zi.mnemonic != ZYDIS_MNEMONIC_LEA;
+	}
+	/*
+	 * Of an instruction with both (movq $f,p(%rip)), the immediate is the address. Immediates
+	 * of 32 bits are sign-extended to one; operations on 32-bit registers never make one.
+	 */
+	if (zi.operand_width == 64 && zi.raw.imm[0].size >= 32) {
+		uint64_t value = zi.raw.imm[0].value.u;
+
+		insn->has_reference = true;
+		insn->reference =
+			zi.raw.imm[0].size == 64 ? value : (uint64_t)(int64_t)(int32_t)value;
+		insn->ref_offset = zi.raw.imm[0].offset;
+		insn->reference_load = false;
+	}
+	return 0;
+}
+
+int hp_text__find_branch(const uint8_t *code, size_t len, uint64_t address, uint64_t target,
+			 uint64_t *offset)
+{
+	struct hp_insn insn;
+	size_t at;
+	int ret;
+
+	for (at = 0; at < len; at += insn.length) {
+		ret = hp_text__decode(code + at, len - at, address + at, &insn);
+		if (ret)
+			return -EILSEQ;
+		if (insn.branch != HP_BRANCH_NONE && insn.target == target) {
+			*offset = at;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+int hp_text__body_probe_offset(const uint8_t *code, size_t len, uint64_t *offset)
+{
+	static const uint8_t endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
+	/* The 5-byte nop of ftrace (x86_nops[5], arch/x86/kernel/alternative.c). */
+	static const uint8_t nop5[] = { 0x0f, 0x1f, 0x44, 0x00, 0x00 };
+	uint64_t from;
+	size_t at = 0;
+	int ret;
+
+	if (len >= sizeof(endbr64) && memcmp(code, endbr64, sizeof(endbr64)) == 0)
+		at = sizeof(endbr64);
+	if (len - at <= sizeof(nop5))
+		return -EINVAL;
+	if (code[at] != 0xe8 && memcmp(code + at, nop5, sizeof(nop5)) != 0)
+		return -EINVAL;
+	at += sizeof(nop5);
+	*offset = at;
+
+	/*
+	 * Only direct jumps can be seen. Kernels with retpolines are built without jump tables
+	 * (-fno-jump-tables, arch/x86/Makefile), so there are no others within a function.
+	 */
+	ret = hp_text__find_branch(code, len, 0, at, &from);
+	if (ret == -ENOENT)
+		return 0;
+	return ret ? ret : -ELOOP;
+}

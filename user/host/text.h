@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Questions about the machine code of one function (x86-64), answered by decoding it. */
+#ifndef HP_HOST_TEXT_H
+#define HP_HOST_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum hp_branch {
+	HP_BRANCH_NONE, /* no direct branch */
+	HP_BRANCH_CALL, /* call rel32 */
+	HP_BRANCH_JUMP, /* jmp rel8, rel32 */
+	HP_BRANCH_COND, /* jcc, jrcxz, loop, xbegin */
+};
+
+/* An instruction, as far as hotproof cares. */
+struct hp_insn {
+	uint8_t length;
+	enum hp_branch branch;
+	bool wide;	     /* the branch has a 32-bit displacement */
+	uint64_t target;     /* of a direct branch */
+	bool has_reference;  /* it holds an address: rip-relative memory, or an immediate */
+	uint64_t reference;  /* that address; an immediate is sign-extended */
+	uint8_t ref_offset;  /* where in the instruction the bytes lie that make it up */
+	bool reference_load; /* memory at the address is read or written, not its address taken */
+};
+
+/*
+ * Decode the instruction at @code, which runs at @address. -EILSEQ when it is none, -ENODATA when
+ * @len bytes do not hold all of it.
+ */
+int hp_text__decode(const uint8_t *code, size_t len, uint64_t address, struct hp_insn *insn);
+
+/*
+ * The offset of the first instruction in the function @code, which runs at @address, that branches
+ * directly to @target. -ENOENT when there is none; -EILSEQ when part of the function is no code.
+ */
+int hp_text__find_branch(const uint8_t *code, size_t len, uint64_t address, uint64_t target,
+			 uint64_t *offset);
+
+/*
+ * The offset of the first instruction behind the ftrace call site at a function's entry
+ * (`[endbr64] nop5|call rel32`): a probe there sees the calls that ran this body, and not those
+ * that ftrace led elsewhere. @code must be the whole function.
+ *
+ * 0 with @offset set; -EINVAL when there is no such site; -ELOOP when the function jumps back to
+ * that very place, so that a probe there would count loops as calls; -EILSEQ when part of the
+ * function is no code, so that nobody knows (@offset is set for both).
+ *
+ * A `call` that opens a function which ftrace does not know looks the same: ask ftrace first
+ * (available_filter_functions).
+ */
+int hp_text__body_probe_offset(const uint8_t *code, size_t len, uint64_t *offset);
+
+#endif
