@@ -32,14 +32,34 @@ enum hp_point_role {
 	HP_POINT_ROLES,
 };
 
-/* A point's slot: target * HP_POINT_ROLES + role. Counters are indexed by it. */
-#define HP_SLOT(target, role) ((target)*HP_POINT_ROLES + (role))
+/* A point's slot, by which its counters are indexed. Four to a target: no division in the probes. */
+#define HP_SLOTS_PER_TARGET   4
+#define HP_SLOT(target, role) ((target)*HP_SLOTS_PER_TARGET + (role))
+
+/*
+ * Callers of a point: the first HP_CALLER_CELLS return addresses of each CPU have a cell of their
+ * own, found by a hash of the address; the others go to a hash map (struct hp_caller_key).
+ */
+#define HP_CALLER_CELLS 8
+
+struct hp_caller_cell {
+	__u64 address; /* the return address found at the function's entry, 0 for a free cell */
+	__u64 calls[HP_PM_STATES];
+};
 
 /* Per CPU and slot. Only one program writes a slot, and it never runs twice at once on a CPU. */
 struct hp_counters {
 	__u64 calls[HP_PM_STATES];
 	__u64 scoped[HP_PM_STATES];   /* of those, by the tasks of --exercise */
 	__u64 first_ns[HP_PM_STATES]; /* CLOCK_MONOTONIC of the first call, 0 for none */
+	__u64 foreign;	 /* the program ran for another function than the one that was meant */
+	__u64 no_caller; /* calls whose return address could not be read or kept */
+	__u64 untimed;	 /* calls that could not be timed (no storage, too deep, exit missed) */
+	__u64 scratch;	 /* the programs' own */
+};
+
+struct hp_callers {
+	struct hp_caller_cell cell[HP_CALLER_CELLS];
 };
 
 /*

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The constants in the observer's template programs that user space replaces for each observation
+ * point. 64 bits, so that clang loads them with one ld_imm64 instruction that is easy to find.
+ */
+#ifndef HOTPROOF_POINT_MARKERS_H
+#define HOTPROOF_POINT_MARKERS_H
+
+#define HP_MARKER_SLOT	  0x68702e736c6f7431 /* becomes the point's slot */
+#define HP_MARKER_ADDRESS 0x68702e6164647231 /* becomes the function's runtime address */
+
+#define HP_STRINGIFY_(x) #x
+#define HP_STRINGIFY(x)	 HP_STRINGIFY_(x)
+
+/* The longest [endbr64] + ftrace call at a function's entry, in bytes. */
+#define HP_FTRACE_SITE_MAX 9
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* BTF of the running kernel and its modules: which function has which type id. */
+#ifndef HP_HOST_BTF_H
+#define HP_HOST_BTF_H
+
+#include <stdint.h>
+
+#include "base/cleanup.h"
+
+struct hp_btf;
+
+/* The BTF of vmlinux. 0 or a negative errno; the caller owns it. */
+int hp_btf__open(struct hp_btf **out);
+void hp_btf__close(struct hp_btf *btf);
+HP_DEFINE_CLEANUP(struct hp_btf *, hp_btf__close)
+
+/*
+ * The type id of function @name of @object ("vmlinux" or a loaded module). *object_fd is 0 for
+ * vmlinux, else a descriptor of the module's BTF that stays open with @btf: what BPF_PROG_LOAD
+ * takes as attach_btf_obj_fd. -ENOENT: no such function, or the module has no BTF.
+ */
+int hp_btf__find_function(struct hp_btf *btf, const char *object, const char *name, uint32_t *id,
+			  int *object_fd);
+
+#endif

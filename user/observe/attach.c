@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Copies of the observer's template programs, and attaching them to one point. */
+#include "observe/attach.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+
+#include <bpf/bpf.h>
+
+#include "base/log.h"
+#include "hotproof/point_markers.h"
+
+#define KPROBE_PMU "/sys/bus/event_source/devices/kprobe/"
+
+void hp_probe__detach(struct hp_probe *probe)
+{
+	if (probe->link_fd >= 0)
+		close(probe->link_fd);
+	if (probe->prog_fd >= 0)
+		close(probe->prog_fd);
+	*probe = HP_PROBE_NONE;
+}
+
+uint64_t hp_probe__misses(const struct hp_probe *probe)
+{
+	struct bpf_prog_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	if (probe->prog_fd < 0 || bpf_obj_get_info_by_fd(probe->prog_fd, &info, &len))
+		return 0;
+	return info.recursion_misses;
+}
+
+/* Put @value where the template loads the 64-bit constant @marker. */
+static void replace_marker(struct bpf_insn *insns, size_t count, uint64_t marker, uint64_t value)
+{
+	for (size_t i = 0; i + 1 < count; i++) {
+		if (insns[i].code != (BPF_LD | BPF_IMM | BPF_DW))
+			continue;
+		if (insns[i].src_reg == 0 && (__u32)insns[i].imm == (__u32)marker &&
+		    (__u32)insns[i + 1].imm == (__u32)(marker >> 32)) {
+			insns[i].imm = (__s32)value;
+			insns[i + 1].imm = (__s32)(value >> 32);
+		}
+		i++; /* ld_imm64 takes two slots */
+	}
+}
+
+/* Load a copy of @template for one point. Returns a descriptor or a negative errno. */
+static int load_copy(const struct bpf_program *template, uint32_t slot, uint64_t address,
+		     uint32_t btf_id, int btf_object_fd, struct hp_error *err)
+{
+	size_t count = bpf_program__insn_cnt(template);
+	LIBBPF_OPTS(bpf_prog_load_opts, opts,
+		    .expected_attach_type = bpf_program__expected_attach_type(template),
+		    .attach_btf_id = btf_id, .attach_btf_obj_fd = (__u32)btf_object_fd);
+	struct bpf_insn *insns;
+	int fd;
+
+	insns = malloc(count * sizeof(*insns));
+	if (!insns)
+		return -ENOMEM;
+	memcpy(insns, bpf_program__insns(template), count * sizeof(*insns));
+	replace_marker(insns, count, HP_MARKER_SLOT, slot);
+	replace_marker(insns, count, HP_MARKER_ADDRESS, address);
+
+	fd = bpf_prog_load(bpf_program__type(template), bpf_program__name(template), "GPL", insns,
+			   count, &opts);
+	if (fd < 0) {
+		fd = -errno;
+		/* A refusal is rare: only then ask for the verifier's words. */
+		if (err && err->reason == HP_E_NONE) {
+			opts.log_buf = err->detail;
+			opts.log_size = sizeof(err->detail);
+			opts.log_level = 1;
+			bpf_prog_load(bpf_program__type(template), bpf_program__name(template),
+				      "GPL", insns, count, &opts);
+		}
+	}
+	free(insns);
+	return fd;
+}
+
+int hp_probe__attach_trampoline(struct hp_probe *probe, const struct bpf_program *template,
+				struct hp_btf *btf, const struct hp_point *point, uint32_t slot,
+				struct hp_error *err)
+{
+	uint32_t btf_id = 0;
+	int object_fd = 0, ret;
+
+	*probe = HP_PROBE_NONE;
+	if (!btf)
+		return hp_fail_errno(err, HP_E_ATTACH, -ENOENT, "the kernel has no BTF");
+	ret = hp_btf__find_function(btf, point->object, point->symbol, &btf_id, &object_fd);
+	if (ret)
+		return hp_fail_errno(err, HP_E_ATTACH, ret, "no BTF for %s of %s", point->symbol,
+				     point->object);
+	ret = load_copy(template, slot, point->address, btf_id, object_fd, err);
+	if (ret < 0)
+		return hp_fail_errno(err, HP_E_ATTACH, ret, "cannot load %s for %s",
+				     bpf_program__name(template), point->symbol);
+	probe->prog_fd = ret;
+	probe->link_fd = bpf_raw_tracepoint_open(NULL, probe->prog_fd);
+	if (probe->link_fd < 0) {
+		ret = -errno;
+		hp_probe__detach(probe);
+		return hp_fail_errno(err, HP_E_ATTACH, ret, "cannot attach %s to %s",
+				     bpf_program__name(template), point->symbol);
+	}
+	return 0;
+}
+
+/* A number in a sysfs file; with @prefix ("config:"), the number behind it. Negative errno. */
+static int read_number(const char *path, const char *prefix)
+{
+	_cleanup_file_ FILE *f = fopen(path, "re");
+	char line[64];
+
+	if (!f)
+		return -errno;
+	if (!fgets(line, sizeof(line), f) || strncmp(line, prefix, strlen(prefix)))
+		return -EINVAL;
+	return atoi(line + strlen(prefix));
+}
+
+/*
+ * A kprobe that only this process has, through the kprobe PMU (perf_event_open(2); kernel commit
+ * e12f03d7031a): nothing shows up in tracefs and nothing stays when the descriptor is closed.
+ */
+static int open_kprobe(const struct hp_point *point, bool ret)
+{
+	struct perf_event_attr attr = { .size = sizeof(attr) };
+	int type = read_number(KPROBE_PMU "type", "");
+	int bit = read_number(KPROBE_PMU "format/retprobe", "config:");
+	int fd;
+
+	if (type < 0)
+		return type;
+	if (bit < 0)
+		return bit;
+	attr.type = (__u32)type;
+	if (ret)
+		attr.config |= 1ull << bit;
+	if (point->address) {
+		attr.kprobe_addr = point->address + point->offset;
+	} else {
+		attr.kprobe_func = (uintptr_t)point->symbol;
+		attr.probe_offset = point->offset;
+	}
+	fd = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int hp_probe__attach_kprobe(struct hp_probe *probe, const struct bpf_program *template,
+			    const struct hp_point *point, uint32_t slot, bool ret,
+			    struct hp_error *err)
+{
+	int fd;
+
+	*probe = HP_PROBE_NONE;
+	fd = load_copy(template, slot, point->address, 0, 0, err);
+	if (fd < 0)
+		return hp_fail_errno(err, HP_E_ATTACH, fd, "cannot load %s for %s",
+				     bpf_program__name(template), point->symbol);
+	probe->prog_fd = fd;
+	fd = open_kprobe(point, ret);
+	if (fd < 0) {
+		hp_probe__detach(probe);
+		return hp_fail_errno(err, HP_E_ATTACH, fd, "cannot place a kprobe at %s+0x%" PRIx64,
+				     point->symbol, point->offset);
+	}
+	probe->link_fd = fd;
+	if (ioctl(fd, PERF_EVENT_IOC_SET_BPF, probe->prog_fd) ||
+	    ioctl(fd, PERF_EVENT_IOC_ENABLE, 0)) {
+		fd = -errno;
+		hp_probe__detach(probe);
+		return hp_fail_errno(err, HP_E_ATTACH, fd, "cannot enable the kprobe at %s",
+				     point->symbol);
+	}
+	return 0;
+}

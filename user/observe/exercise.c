@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+/* --exercise: a workload whose calls the observer can tell from all others. */
+#include "observe/exercise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+struct hp_exercise {
+	pid_t pid;
+	int pidfd;
+	int status; /* -1 while it runs */
+};
+
+/* The child: wait until it has been marked, then become the shell. */
+static void __attribute__((noreturn)) run_child(const char *command, int start_fd)
+{
+	char go;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setpgid(0, 0);
+	/* End of file instead of a byte: the parent gave up. */
+	if (read(start_fd, &go, 1) != 1)
+		_exit(127);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	dup2(STDERR_FILENO, STDOUT_FILENO);
+	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+	_exit(127);
+}
+
+int hp_exercise__start(struct hp_exercise **out, const char *command, struct hp_observer *obs,
+		       struct hp_error *err)
+{
+	struct hp_exercise *ex = calloc(1, sizeof(*ex));
+	int start[2], ret;
+
+	if (!ex)
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	if (pipe2(start, O_CLOEXEC)) {
+		ret = -errno;
+		free(ex);
+		return hp_fail_errno(err, HP_E_EXERCISE, ret, "cannot start the workload");
+	}
+	ex->status = -1;
+	ex->pid = fork();
+	if (ex->pid == 0)
+		run_child(command, start[0]);
+	ret = ex->pid < 0 ? -errno : 0;
+	close(start[0]);
+	ex->pidfd = ret ? -1 : (int)syscall(SYS_pidfd_open, ex->pid, 0);
+	if (!ret && ex->pidfd < 0)
+		ret = -errno;
+	if (ret)
+		hp_fail_errno(err, HP_E_EXERCISE, ret, "cannot start the workload");
+	else if (obs)
+		ret = hp_observer__scope_task(obs, ex->pidfd, err);
+	if (!ret && write(start[1], "", 1) != 1)
+		ret = hp_fail_errno(err, HP_E_EXERCISE, -errno, "cannot start the workload");
+	close(start[1]);
+	if (ret) {
+		hp_exercise__close(ex);
+		return ret;
+	}
+	*out = ex;
+	return 0;
+}
+
+static void reap(struct hp_exercise *ex, int flags)
+{
+	int status;
+
+	if (ex->status >= 0 || waitpid(ex->pid, &status, flags) != ex->pid)
+		return;
+	ex->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+bool hp_exercise__wait(struct hp_exercise *ex, int ms)
+{
+	struct pollfd pfd = { .fd = ex->pidfd, .events = POLLIN };
+
+	if (ex->status < 0 && poll(&pfd, 1, ms) > 0)
+		reap(ex, WNOHANG);
+	return ex->status >= 0;
+}
+
+int hp_exercise__status(const struct hp_exercise *ex)
+{
+	return ex->status;
+}
+
+void hp_exercise__close(struct hp_exercise *ex)
+{
+	if (ex->pid > 0) {
+		/* What it left running in the background goes as well. */
+		kill(-ex->pid, SIGKILL);
+		if (ex->status < 0)
+			kill(ex->pid, SIGKILL);
+		reap(ex, 0);
+	}
+	if (ex->pidfd >= 0)
+		close(ex->pidfd);
+	free(ex);
+}

@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The observer: points armed, states flipped, counters read. */
+#include "observe/observer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/log.h"
+#include "bpf/observe.skel.h"
+#include "observe/attach.h"
+
+/* Return addresses beyond the cells of a point: room for this many of each target. */
+#define MORE_CALLERS_PER_TARGET 64
+
+struct armed_point {
+	struct hp_probe entry;
+	struct hp_probe exit; /* when it is timed */
+	uint64_t misses;      /* of probes that were disarmed since */
+};
+
+struct hp_observer {
+	struct observe_bpf *skel;
+	struct hp_btf *btf;	    /* NULL when the kernel has none */
+	struct armed_point *points; /* by slot */
+	size_t targets;		    /* one more than asked for: the last is for calibration */
+	volatile struct hp_pm_entry *patch_map;
+	size_t patch_map_bytes;
+	int cpus;
+	bool time;
+};
+
+const char *hp_method_name(enum hp_method method)
+{
+	static const char *const names[] = {
+		[HP_METHOD_NONE] = "none",
+		[HP_METHOD_FENTRY] = "fentry",
+		[HP_METHOD_FENTRY_FEXIT] = "fentry+fexit",
+		[HP_METHOD_KPROBE] = "kprobe",
+		[HP_METHOD_KPROBE_KRETPROBE] = "kprobe+kretprobe",
+	};
+
+	return names[method];
+}
+
+static int set_map_sizes(struct observe_bpf *skel, size_t targets, const struct hp_observer_opts *o)
+{
+	size_t slots = targets * HP_SLOTS_PER_TARGET;
+	int ret;
+
+	ret = bpf_map__set_max_entries(skel->maps.patch_map, targets);
+	ret = ret ?: bpf_map__set_max_entries(skel->maps.counters, slots);
+	if (o->time)
+		ret = ret ?: bpf_map__set_max_entries(skel->maps.hists, slots * HP_PM_STATES);
+	if (o->callers) {
+		ret = ret ?: bpf_map__set_max_entries(skel->maps.callers, slots);
+		ret = ret
+			      ?: bpf_map__set_max_entries(skel->maps.more_callers,
+							  targets * MORE_CALLERS_PER_TARGET);
+	}
+	return ret;
+}
+
+int hp_observer__open(struct hp_observer **out, const struct hp_observer_opts *opts,
+		      struct hp_error *err)
+{
+	struct hp_observer *obs = calloc(1, sizeof(*obs));
+	int ret;
+
+	if (!obs)
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	obs->targets = opts->targets + 1;
+	obs->time = opts->time;
+	obs->cpus = libbpf_num_possible_cpus();
+	obs->points = calloc(obs->targets * HP_SLOTS_PER_TARGET, sizeof(*obs->points));
+	obs->skel = observe_bpf__open();
+	if (!obs->points || !obs->skel || obs->cpus < 0) {
+		ret = hp_fail(err, HP_E_NOMEM, "out of memory");
+		goto fail;
+	}
+	for (size_t i = 0; i < obs->targets * HP_SLOTS_PER_TARGET; i++)
+		obs->points[i] = (struct armed_point){ HP_PROBE_NONE, HP_PROBE_NONE, 0 };
+
+	obs->skel->rodata->want_callers = opts->callers;
+	obs->skel->rodata->want_scope = opts->scope;
+	bpf_program__set_autoload(obs->skel->progs.scope_fork, opts->scope);
+	bpf_program__set_autoload(obs->skel->progs.time_fentry, opts->time);
+	bpf_program__set_autoload(obs->skel->progs.time_fexit, opts->time);
+	bpf_program__set_autoload(obs->skel->progs.time_kprobe, opts->time);
+	bpf_program__set_autoload(obs->skel->progs.time_kretprobe, opts->time);
+	bpf_program__set_autoload(obs->skel->progs.calibrate_run, opts->time);
+	ret = set_map_sizes(obs->skel, obs->targets, opts);
+	ret = ret ?: observe_bpf__load(obs->skel);
+	if (ret) {
+		hp_fail_errno(err, HP_E_OBSERVER, ret, "the observer cannot be loaded");
+		goto fail;
+	}
+	if (opts->scope) {
+		obs->skel->links.scope_fork = bpf_program__attach(obs->skel->progs.scope_fork);
+		if (!obs->skel->links.scope_fork) {
+			ret = hp_fail_errno(err, HP_E_OBSERVER, -errno,
+					    "cannot follow the workload's children");
+			goto fail;
+		}
+	}
+
+	obs->patch_map_bytes = obs->targets * sizeof(struct hp_pm_entry);
+	obs->patch_map = mmap(NULL, obs->patch_map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+			      bpf_map__fd(obs->skel->maps.patch_map), 0);
+	if (obs->patch_map == MAP_FAILED) {
+		obs->patch_map = NULL;
+		ret = hp_fail_errno(err, HP_E_OBSERVER, -errno, "cannot map the patch map");
+		goto fail;
+	}
+	ret = hp_btf__open(&obs->btf);
+	if (ret)
+		hp_info("no kernel BTF (%s): kprobes only", strerror(-ret));
+	*out = obs;
+	return 0;
+fail:
+	hp_observer__close(obs);
+	return ret;
+}
+
+static void disarm_point(struct armed_point *p)
+{
+	/* Entries first: an exit that nobody waits for is harmless. */
+	p->misses += hp_probe__misses(&p->entry);
+	hp_probe__detach(&p->entry);
+	hp_probe__detach(&p->exit);
+}
+
+void hp_observer__close(struct hp_observer *obs)
+{
+	if (obs->points)
+		for (size_t i = 0; i < obs->targets * HP_SLOTS_PER_TARGET; i++)
+			disarm_point(&obs->points[i]);
+	free(obs->points);
+	if (obs->patch_map)
+		munmap((void *)obs->patch_map, obs->patch_map_bytes);
+	if (obs->btf)
+		hp_btf__close(obs->btf);
+	observe_bpf__destroy(obs->skel);
+	free(obs);
+}
+
+static int arm_trampoline(struct hp_observer *obs, struct armed_point *p,
+			  const struct hp_point *point, uint32_t slot, bool time,
+			  struct hp_error *err)
+{
+	int ret;
+
+	if (!time)
+		return hp_probe__attach_trampoline(&p->entry, obs->skel->progs.count_fentry,
+						   obs->btf, point, slot, err);
+	/* The exit first: an entry whose exit is not seen would leave its frame behind. */
+	ret = hp_probe__attach_trampoline(&p->exit, obs->skel->progs.time_fexit, obs->btf, point,
+					  slot, err);
+	if (ret)
+		return ret;
+	ret = hp_probe__attach_trampoline(&p->entry, obs->skel->progs.time_fentry, obs->btf, point,
+					  slot, err);
+	if (ret)
+		hp_probe__detach(&p->exit);
+	return ret;
+}
+
+static int arm_kprobe(struct hp_observer *obs, struct armed_point *p, const struct hp_point *point,
+		      uint32_t slot, bool time, struct hp_error *err)
+{
+	int ret;
+
+	if (!time)
+		return hp_probe__attach_kprobe(&p->entry, obs->skel->progs.count_kprobe, point,
+					       slot, false, err);
+	ret = hp_probe__attach_kprobe(&p->exit, obs->skel->progs.time_kretprobe, point, slot, true,
+				      err);
+	if (ret)
+		return ret;
+	ret = hp_probe__attach_kprobe(&p->entry, obs->skel->progs.time_kprobe, point, slot, false,
+				      err);
+	if (ret)
+		hp_probe__detach(&p->exit);
+	return ret;
+}
+
+int hp_observer__arm(struct hp_observer *obs, size_t target, const struct hp_point *point,
+		     bool time, enum hp_method *method, struct hp_error *err)
+{
+	uint32_t slot = (uint32_t)HP_SLOT(target, point->role);
+	struct armed_point *p = &obs->points[slot];
+	struct hp_error first = { 0 };
+	int ret;
+
+	if (method)
+		*method = HP_METHOD_NONE;
+	if (time && !obs->time)
+		return hp_fail(err, HP_E_INTERNAL, "the observer was not opened for timing");
+	disarm_point(p);
+	if (point->trampoline && !point->offset) {
+		ret = arm_trampoline(obs, p, point, slot, time, &first);
+		if (!ret) {
+			if (method)
+				*method = time ? HP_METHOD_FENTRY_FEXIT : HP_METHOD_FENTRY;
+			return 0;
+		}
+		hp_info("%s: %s; trying a kprobe", point->symbol, first.message);
+	}
+	ret = arm_kprobe(obs, p, point, slot, time, err);
+	if (!ret && method)
+		*method = time ? HP_METHOD_KPROBE_KRETPROBE : HP_METHOD_KPROBE;
+	return ret;
+}
+
+void hp_observer__disarm(struct hp_observer *obs, size_t target, enum hp_point_role role)
+{
+	disarm_point(&obs->points[HP_SLOT(target, role)]);
+}
+
+void hp_observer__set_state(struct hp_observer *obs, size_t target, enum hp_pm_state state)
+{
+	__atomic_store_n(&obs->patch_map[target].state, state, __ATOMIC_SEQ_CST);
+}
+
+void hp_observer__set_state_all(struct hp_observer *obs, enum hp_pm_state state)
+{
+	for (size_t i = 0; i < obs->targets; i++)
+		hp_observer__set_state(obs, i, state);
+}
+
+/* All CPUs' values of one key: @size bytes each, 8-byte aligned as the kernel copies them. */
+static void *read_per_cpu(struct hp_observer *obs, struct bpf_map *map, const void *key,
+			  size_t size)
+{
+	void *values = calloc((size_t)obs->cpus, (size + 7) & ~7ul);
+
+	if (values && bpf_map_lookup_elem(bpf_map__fd(map), key, values)) {
+		int ret = errno;
+
+		free(values);
+		errno = ret;
+		return NULL;
+	}
+	return values;
+}
+
+int hp_observer__read(struct hp_observer *obs, size_t target, enum hp_point_role role,
+		      enum hp_pm_state state, struct hp_counts *out)
+{
+	uint32_t slot = (uint32_t)HP_SLOT(target, role);
+	const struct armed_point *p = &obs->points[slot];
+	_cleanup_free_ struct hp_counters *c =
+		read_per_cpu(obs, obs->skel->maps.counters, &slot, sizeof(*c));
+
+	memset(out, 0, sizeof(*out));
+	if (!c)
+		return -errno;
+	for (int cpu = 0; cpu < obs->cpus; cpu++) {
+		out->calls += c[cpu].calls[state];
+		out->scoped += c[cpu].scoped[state];
+		out->foreign += c[cpu].foreign;
+		out->no_caller += c[cpu].no_caller;
+		out->untimed += c[cpu].untimed;
+		if (c[cpu].first_ns[state] &&
+		    (!out->first_ns || c[cpu].first_ns[state] < out->first_ns))
+			out->first_ns = c[cpu].first_ns[state];
+	}
+	out->misses = p->misses + hp_probe__misses(&p->entry);
+	return 0;
+}
+
+static void merge_hist(struct hp_hist *into, const struct hp_hist *from)
+{
+	into->count += from->count;
+	into->sum += from->sum;
+	if (from->max > into->max)
+		into->max = from->max;
+	for (size_t i = 0; i < HP_HIST_BUCKETS; i++)
+		into->bucket[i] += from->bucket[i];
+}
+
+int hp_observer__read_hist(struct hp_observer *obs, size_t target, enum hp_point_role role,
+			   enum hp_pm_state state, struct hp_hist *out)
+{
+	uint32_t key = HP_HIST_INDEX((uint32_t)HP_SLOT(target, role), state);
+	_cleanup_free_ struct hp_hist *h =
+		read_per_cpu(obs, obs->skel->maps.hists, &key, sizeof(*h));
+
+	memset(out, 0, sizeof(*out));
+	if (!h)
+		return -errno;
+	for (int cpu = 0; cpu < obs->cpus; cpu++)
+		merge_hist(out, &h[cpu]);
+	return 0;
+}
+
+/* Add @calls from @address to a growing array. */
+static int add_caller(struct hp_caller **array, size_t *count, uint64_t address, uint64_t calls)
+{
+	struct hp_caller *grown;
+
+	if (!calls)
+		return 0;
+	for (size_t i = 0; i < *count; i++) {
+		if ((*array)[i].address == address) {
+			(*array)[i].calls += calls;
+			return 0;
+		}
+	}
+	grown = realloc(*array, (*count + 1) * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	*array = grown;
+	grown[(*count)++] = (struct hp_caller){ address, calls };
+	return 0;
+}
+
+static int compare_callers(const void *a, const void *b)
+{
+	const struct hp_caller *x = a, *y = b;
+
+	return x->address < y->address ? -1 : x->address > y->address;
+}
+
+static int read_more_callers(struct hp_observer *obs, uint32_t slot, enum hp_pm_state state,
+			     struct hp_caller **out, size_t *count)
+{
+	struct bpf_map *map = obs->skel->maps.more_callers;
+	struct hp_caller_key key, *previous = NULL;
+	int ret = 0;
+
+	while (!ret && !bpf_map_get_next_key(bpf_map__fd(map), previous, &key)) {
+		previous = &key;
+		if (key.slot == slot && key.state == state) {
+			_cleanup_free_ uint64_t *calls =
+				read_per_cpu(obs, map, &key, sizeof(*calls));
+
+			for (int cpu = 0; calls && cpu < obs->cpus && !ret; cpu++)
+				ret = add_caller(out, count, key.address, calls[cpu]);
+		}
+	}
+	return ret;
+}
+
+int hp_observer__read_callers(struct hp_observer *obs, size_t target, enum hp_point_role role,
+			      enum hp_pm_state state, struct hp_caller **out, size_t *count)
+{
+	uint32_t slot = (uint32_t)HP_SLOT(target, role);
+	_cleanup_free_ struct hp_callers *tables =
+		read_per_cpu(obs, obs->skel->maps.callers, &slot, sizeof(*tables));
+	int ret = 0;
+
+	*out = NULL;
+	*count = 0;
+	if (!tables)
+		return -errno;
+	for (int cpu = 0; cpu < obs->cpus; cpu++) {
+		for (size_t i = 0; i < HP_CALLER_CELLS && !ret; i++) {
+			const struct hp_caller_cell *cell = &tables[cpu].cell[i];
+
+			ret = add_caller(out, count, cell->address, cell->calls[state]);
+		}
+	}
+	ret = ret ?: read_more_callers(obs, slot, state, out, count);
+	if (ret) {
+		free(*out);
+		*out = NULL;
+		*count = 0;
+		return ret;
+	}
+	if (*count)
+		qsort(*out, *count, sizeof(**out), compare_callers);
+	return 0;
+}
+
+int hp_observer__calibrate(struct hp_observer *obs, enum hp_method method, unsigned int runs,
+			   struct hp_hist *out, struct hp_error *err)
+{
+	struct hp_point point = {
+		.role = HP_POINT_OLD_ENTRY,
+		.object = "vmlinux",
+		.symbol = "bpf_fentry_test1",
+		.trampoline = method == HP_METHOD_FENTRY_FEXIT,
+	};
+	size_t target = obs->targets - 1;
+	enum hp_method used;
+	int ret;
+
+	ret = hp_observer__arm(obs, target, &point, true, &used, err);
+	if (ret)
+		return ret;
+	hp_observer__set_state(obs, target, HP_PM_BASELINE);
+	for (unsigned int i = 0; i < runs && !ret; i++) {
+		LIBBPF_OPTS(bpf_test_run_opts, run);
+
+		ret = bpf_prog_test_run_opts(bpf_program__fd(obs->skel->progs.calibrate_run), &run);
+	}
+	hp_observer__set_state(obs, target, HP_PM_OFF);
+	hp_observer__disarm(obs, target, HP_POINT_OLD_ENTRY);
+	if (ret)
+		return hp_fail_errno(err, HP_E_OBSERVER, ret, "cannot run the calibration");
+	if (used != method)
+		return hp_fail(err, HP_E_OBSERVER, "calibrated with %s instead of %s",
+			       hp_method_name(used), hp_method_name(method));
+	return hp_observer__read_hist(obs, target, HP_POINT_OLD_ENTRY, HP_PM_BASELINE, out);
+}
+
+int hp_observer__scope_task(struct hp_observer *obs, int pidfd, struct hp_error *err)
+{
+	uint8_t present = 1;
+
+	if (bpf_map_update_elem(bpf_map__fd(obs->skel->maps.scope), &pidfd, &present, BPF_ANY))
+		return hp_fail_errno(err, HP_E_OBSERVER, -errno, "cannot mark the workload");
+	return 0;
+}

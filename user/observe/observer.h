@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The observer: counts and times calls at observation points. It knows nothing about engines; it
+ * is told where calls can be seen, chooses how by trying, and says which way it took.
+ *
+ * Everything it attaches is held by file descriptors only: when the process goes, by any way, so
+ * does what it attached.
+ */
+#ifndef HP_OBSERVE_OBSERVER_H
+#define HP_OBSERVE_OBSERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "hotproof/patch_map.h"
+#include "observe/point.h"
+
+struct hp_observer;
+
+struct hp_observer_opts {
+	size_t targets; /* how many targets there will be */
+	bool callers;	/* keep the return addresses of the calls */
+	bool time;	/* allow hp_observer__arm() with time */
+	bool scope;	/* tell the calls of a workload apart (hp_observer__scope_task()) */
+};
+
+/*
+ * Load the programs and maps; nothing is attached yet. The observer belongs to the caller.
+ * Needs CAP_BPF and CAP_PERFMON. Returns 0 or a negative errno with @err filled.
+ */
+int hp_observer__open(struct hp_observer **out, const struct hp_observer_opts *opts,
+		      struct hp_error *err);
+
+/* Detach everything and free. */
+void hp_observer__close(struct hp_observer *obs);
+HP_DEFINE_CLEANUP(struct hp_observer *, hp_observer__close)
+
+/*
+ * Observe @point for target number @target (from 0). With @time, entry and exit. One point for
+ * each target and role. Tries the cheapest way first; *method (may be NULL) says which one it was.
+ * Returns 0 or a negative errno with @err filled, and nothing attached for this point.
+ */
+int hp_observer__arm(struct hp_observer *obs, size_t target, const struct hp_point *point,
+		     bool time, enum hp_method *method, struct hp_error *err);
+
+/* Stop observing a point, keep its counters. No-op when it is not armed. */
+void hp_observer__disarm(struct hp_observer *obs, size_t target, enum hp_point_role role);
+
+/* Flip the state of one target: one store, seen by every CPU at once. */
+void hp_observer__set_state(struct hp_observer *obs, size_t target, enum hp_pm_state state);
+void hp_observer__set_state_all(struct hp_observer *obs, enum hp_pm_state state);
+
+/* What was counted at a point in one state, all CPUs summed up. */
+struct hp_counts {
+	uint64_t calls;
+	uint64_t scoped;    /* of those, by the workload's tasks */
+	uint64_t first_ns;  /* CLOCK_MONOTONIC of the first call, 0 for none */
+	uint64_t foreign;   /* runs for another function of the same name (all states) */
+	uint64_t no_caller; /* calls without a known caller (all states) */
+	uint64_t untimed;   /* calls that could not be timed (all states) */
+	uint64_t misses;    /* calls the kernel says it skipped, in recursion (all states) */
+};
+
+int hp_observer__read(struct hp_observer *obs, size_t target, enum hp_point_role role,
+		      enum hp_pm_state state, struct hp_counts *out);
+
+/* The histogram of a point that is timed, all CPUs merged; nanoseconds, probe cost included. */
+int hp_observer__read_hist(struct hp_observer *obs, size_t target, enum hp_point_role role,
+			   enum hp_pm_state state, struct hp_hist *out);
+
+struct hp_caller {
+	uint64_t address; /* return address */
+	uint64_t calls;
+};
+
+/* The callers of a point in one state, by address; *out is malloc'ed and the caller's. */
+int hp_observer__read_callers(struct hp_observer *obs, size_t target, enum hp_point_role role,
+			      enum hp_pm_state state, struct hp_caller **out, size_t *count);
+
+/*
+ * What @method itself adds between its entry and exit: the histogram of @runs calls of an empty
+ * kernel function made for such tests (bpf_fentry_test1()). Nanoseconds.
+ */
+int hp_observer__calibrate(struct hp_observer *obs, enum hp_method method, unsigned int runs,
+			   struct hp_hist *out, struct hp_error *err);
+
+/* Count the calls of the task behind @pidfd, and of all that it will fork, as scoped. */
+int hp_observer__scope_task(struct hp_observer *obs, int pidfd, struct hp_error *err);
+
+#endif

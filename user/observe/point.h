@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* An observation point: where an engine says that calls of a target can be counted. */
+#ifndef HP_OBSERVE_POINT_H
+#define HP_OBSERVE_POINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hotproof/patch_map.h"
+
+#define HP_POINT_NAME_MAX 512 /* KSYM_NAME_LEN since Linux 6.1 */
+
+struct hp_point {
+	enum hp_point_role role;
+	uint64_t address; /* of the function, at run time; 0: find it by its symbol */
+	uint64_t offset;  /* of the point into the function: 0 but for HP_POINT_OLD_BODY */
+	char object[64];  /* "vmlinux" or a module */
+	char symbol[HP_POINT_NAME_MAX];
+	/*
+	 * A trampoline (fentry, fexit) may stand here. Never at the entry of a function that is
+	 * livepatched already: two of them there undo the livepatch (docs/kernel-hazards.md, 1).
+	 */
+	bool trampoline;
+};
+
+/* How a point is observed; chosen by trying. */
+enum hp_method {
+	HP_METHOD_NONE,
+	HP_METHOD_FENTRY,
+	HP_METHOD_FENTRY_FEXIT,
+	HP_METHOD_KPROBE,
+	HP_METHOD_KPROBE_KRETPROBE,
+};
+
+const char *hp_method_name(enum hp_method method);
+
+#endif
