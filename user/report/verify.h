@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The result of a verification: filled by verify, apply and revert, shown as text and JSON. */
+#ifndef HP_REPORT_VERIFY_H
+#define HP_REPORT_VERIFY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "base/exit_status.h"
+#include "engines/engine.h"
+#include "hotproof/patch_map.h"
+#include "observe/verdict.h"
+
+/* A count that could not be taken: "-" in text, null in JSON. Never print a 0 in its place. */
+#define HP_COUNT_UNKNOWN UINT64_MAX
+
+enum hp_site_kind {
+	HP_SITE_UNKNOWN, /* seen at run time only: nothing says how it calls */
+	HP_SITE_CALL,
+	HP_SITE_TAIL, /* a jump */
+	HP_SITE_COND, /* a conditional jump */
+};
+
+/* A call site of a target. */
+struct hp_verify_site {
+	uint64_t address; /* of the instruction; of the return address for HP_SITE_UNKNOWN */
+	char *symbol;	  /* the function around it, owned, NULL when unknown */
+	uint64_t offset;  /* into that function */
+	enum hp_site_kind kind;
+	bool found_static; /* found in the object's code; false: seen at run time only */
+	/*
+	 * Its calls can be told apart. Not so for jumps: the return address that the target sees
+	 * is that of the jumping function's caller. Such sites are listed, and not in coverage.
+	 */
+	bool countable;
+	uint64_t redirected;
+	uint64_t stale;
+};
+
+/* How one point of a target was observed. */
+struct hp_verify_point {
+	const char *method; /* "fentry", "kprobe", …; NULL: not observed */
+	char symbol[HP_SYMBOL_MAX];
+	uint64_t offset;
+	uint64_t misses;
+	char reason[160]; /* why not observed, or why not in the cheapest way; may be "" */
+};
+
+struct hp_verify_target {
+	struct hp_target target;
+	struct hp_read_back read_back;
+	struct hp_verify_point point[HP_POINT_ROLES];
+
+	uint64_t calls; /* each of these four may be HP_COUNT_UNKNOWN */
+	uint64_t redirected;
+	uint64_t stale;
+	uint64_t scoped; /* redirected calls of the exercise */
+	uint64_t misses;
+
+	uint32_t switched; /* reach; 0 of 0 when it is not known */
+	uint32_t total;
+
+	struct hp_verify_site *sites; /* owned */
+	size_t site_count;
+	bool sites_known; /* static call sites were looked for and found out */
+	bool by_pointer;  /* the target's address is taken: it may be called through pointers */
+	char sites_reason[160]; /* why static call sites are not known */
+
+	enum hp_verdict verdict;
+	char reason[HP_VERDICT_REASON_MAX];
+};
+
+/* What --exercise did. */
+struct hp_exercise_result {
+	const char *command; /* NULL: there was none */
+	int status;	     /* exit status; 128 + n for signal n */
+	uint64_t calls;	     /* redirected calls it made, all targets */
+};
+
+struct hp_verify_report {
+	struct hp_verify_target *targets; /* owned */
+	size_t target_count;
+	uint64_t window_ns; /* how long was observed */
+	struct hp_exercise_result exercise;
+	uint64_t min_calls;	 /* as asked, 0 for no such wish */
+	double min_coverage;	 /* percent, the same */
+	enum hp_verdict verdict; /* of all targets; set by hp_verify_report__finish() */
+	enum hp_exit status;
+};
+
+/* Call sites of one target, by what is known about them. */
+struct hp_site_totals {
+	uint32_t known; /* found in code */
+	uint32_t
+		countable; /* of those, the ones whose calls can be told apart: coverage is of these */
+	uint32_t exercised;  /* of the countable, called */
+	uint32_t redirected; /* of the countable, called and never stale */
+	uint32_t dynamic;    /* seen at run time only */
+};
+
+struct hp_site_totals hp_verify_target__sites(const struct hp_verify_target *target);
+
+/* The worst verdict of all targets (absent when there is none), and the exit status it stands for. */
+void hp_verify_report__finish(struct hp_verify_report *report);
+
+/* Frees what the report owns, not the report. */
+void hp_verify_report__free(struct hp_verify_report *report);
+
+/* A table, and below it what needs a person's attention; @verbosity 1 tells it of all targets. */
+int hp_verify_report__print(const struct hp_verify_report *report, FILE *out, bool color,
+			    int verbosity);
+
+/* The fields without the envelope, for reports that hold a verification; NULL: out of memory. */
+json_t *hp_verify_report__body(const struct hp_verify_report *report);
+
+/* The report of `hotproof verify --json`, docs/schema/verify.schema.json. */
+json_t *hp_verify_report__json(const struct hp_verify_report *report);
+
+#endif

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The result of a verification for people: a table, then what needs attention. */
+#include "report/verify.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <libsmartcols/libsmartcols.h>
+
+#include "base/cleanup.h"
+#include "report/format.h"
+
+#define MAX_LISTED_SITES 10 /* without -v */
+
+HP_DEFINE_CLEANUP(struct libscols_table *, scols_unref_table)
+
+enum column {
+	COL_LIVEPATCH,
+	COL_OBJECT,
+	COL_TARGET,
+	COL_CALLS,
+	COL_REDIRECTED,
+	COL_STALE,
+	COL_REACH,
+	COL_SITES,
+	COL_VERDICT,
+};
+
+static const struct {
+	const char *name;
+	int flags;
+} columns[] = {
+	[COL_LIVEPATCH] = { "LIVEPATCH", 0 },
+	[COL_OBJECT] = { "OBJECT", 0 },
+	[COL_TARGET] = { "TARGET", SCOLS_FL_TRUNC },
+	[COL_CALLS] = { "CALLS", SCOLS_FL_RIGHT },
+	[COL_REDIRECTED] = { "REDIRECTED", SCOLS_FL_RIGHT },
+	[COL_STALE] = { "STALE", SCOLS_FL_RIGHT },
+	[COL_REACH] = { "REACH", SCOLS_FL_RIGHT },
+	[COL_SITES] = { "SITES", SCOLS_FL_RIGHT },
+	[COL_VERDICT] = { "VERDICT", 0 },
+};
+
+#define COLUMNS (sizeof(columns) / sizeof(columns[0]))
+
+static const char *const kind_names[] = {
+	[HP_SITE_UNKNOWN] = "by pointer or unknown",
+	[HP_SITE_CALL] = "call",
+	[HP_SITE_TAIL] = "jump",
+	[HP_SITE_COND] = "conditional jump",
+};
+
+static int add_row(struct libscols_table *table, const struct hp_verify_target *t)
+{
+	struct hp_site_totals sites = hp_verify_target__sites(t);
+	struct libscols_line *line = scols_table_new_line(table, NULL);
+	char target[HP_SYMBOL_MAX + 32], reach[32] = "-", coverage[32] = "-";
+	const char *verdict = hp_verdict__name(t->verdict);
+	const char *color = hp_format__verdict_color(t->verdict);
+	int ret = 0;
+
+	if (!line)
+		return -ENOMEM;
+	if (t->target.sympos)
+		snprintf(target, sizeof(target), "%s,%" PRIu64, t->target.symbol, t->target.sympos);
+	else
+		snprintf(target, sizeof(target), "%s", t->target.symbol);
+	if (t->total)
+		snprintf(reach, sizeof(reach), "%u/%u", t->switched, t->total);
+	if (t->sites_known)
+		snprintf(coverage, sizeof(coverage), "%u/%u", sites.redirected, sites.countable);
+
+	ret |= scols_line_set_data(line, COL_LIVEPATCH, t->target.hotfix);
+	ret |= scols_line_set_data(line, COL_OBJECT, t->target.object);
+	ret |= scols_line_set_data(line, COL_TARGET, target);
+	ret |= scols_line_set_data(line, COL_CALLS, hp_format__count(t->calls).s);
+	ret |= scols_line_set_data(line, COL_REDIRECTED, hp_format__count(t->redirected).s);
+	ret |= scols_line_set_data(line, COL_STALE, hp_format__count(t->stale).s);
+	ret |= scols_line_set_data(line, COL_REACH, reach);
+	ret |= scols_line_set_data(line, COL_SITES, coverage);
+	ret |= scols_line_set_data(line, COL_VERDICT, verdict);
+	ret |= scols_cell_set_color(scols_line_get_cell(line, COL_VERDICT), color);
+	return ret ? -ENOMEM : 0;
+}
+
+static int print_table(const struct hp_verify_report *report, FILE *out, bool color)
+{
+	__cleanup(hp_cleanup_scols_unref_table) struct libscols_table *table = scols_new_table();
+
+	if (!table)
+		return -ENOMEM;
+	scols_table_set_stream(table, out);
+	scols_table_enable_colors(table, color);
+	if (!isatty(fileno(out)))
+		scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
+	for (size_t i = 0; i < COLUMNS; i++)
+		if (!scols_table_new_column(table, columns[i].name, 0, columns[i].flags))
+			return -ENOMEM;
+	for (size_t i = 0; i < report->target_count; i++)
+		if (add_row(table, &report->targets[i]))
+			return -ENOMEM;
+	return scols_print_table(table) ? -EIO : 0;
+}
+
+static void print_points(const struct hp_verify_target *t, FILE *out)
+{
+	static const char *const what[HP_POINT_ROLES] = {
+		[HP_POINT_OLD_ENTRY] = "all calls",
+		[HP_POINT_NEW_ENTRY] = "redirected calls",
+		[HP_POINT_OLD_BODY] = "stale calls",
+	};
+
+	for (int role = 0; role < HP_POINT_ROLES; role++) {
+		const struct hp_verify_point *point = &t->point[role];
+
+		if (!point->method) {
+			if (point->reason[0])
+				fprintf(out, "    %s not seen: %s\n", what[role], point->reason);
+			continue;
+		}
+		fprintf(out, "    %s seen by %s at %s", what[role], point->method, point->symbol);
+		if (point->offset)
+			fprintf(out, "+%#" PRIx64, point->offset);
+		if (point->misses)
+			fprintf(out, ", %" PRIu64 " missed", point->misses);
+		if (point->reason[0])
+			fprintf(out, " (%s)", point->reason);
+		fputc('\n', out);
+	}
+}
+
+static void print_site(const struct hp_verify_site *site, FILE *out)
+{
+	fprintf(out, "      0x%016" PRIx64 " ", site->address);
+	if (site->symbol)
+		fprintf(out, "%s+%#" PRIx64 "  ", site->symbol, site->offset);
+	fputs(kind_names[site->kind], out);
+	if (!site->found_static)
+		fprintf(out, ", seen at run time only");
+	if (!site->countable)
+		fprintf(out, ", its calls cannot be told apart\n");
+	else if (!site->redirected && !site->stale)
+		fprintf(out, ", never called\n");
+	else
+		fprintf(out, ", %" PRIu64 " redirected, %" PRIu64 " stale\n", site->redirected,
+			site->stale);
+}
+
+/* Sites that stand between a target and its verdict "live"; all of them when @all. */
+static void print_sites(const struct hp_verify_report *report, const struct hp_verify_target *t,
+			FILE *out, bool all)
+{
+	struct hp_site_totals totals = hp_verify_target__sites(t);
+	size_t shown = 0, left = 0;
+
+	if (!t->sites_known)
+		fprintf(out, "    call sites not known: %s\n",
+			t->sites_reason[0] ? t->sites_reason : "no reason was given");
+	else
+		fprintf(out,
+			"    call sites: %u known, %u whose calls can be told apart, %u "
+			"exercised, %u redirected%s\n",
+			totals.known, totals.countable, totals.exercised, totals.redirected,
+			t->by_pointer ? "; may be called through pointers" : "");
+	if (totals.dynamic)
+		fprintf(out, "    call sites seen at run time only: %u\n", totals.dynamic);
+
+	for (size_t i = 0; i < t->site_count; i++) {
+		const struct hp_verify_site *site = &t->sites[i];
+		bool idle = site->countable && !site->redirected && !site->stale;
+
+		if (!all && !site->stale && !(report->min_coverage > 0 && idle))
+			continue;
+		if (!all && shown == MAX_LISTED_SITES) {
+			left++;
+			continue;
+		}
+		print_site(site, out);
+		shown++;
+	}
+	if (left)
+		fprintf(out, "      and %zu more (-v lists all)\n", left);
+}
+
+static void print_target(const struct hp_verify_report *report, const struct hp_verify_target *t,
+			 FILE *out, bool color, bool all)
+{
+	fprintf(out, "\n%s%s%s  %s: %s/%s",
+		hp_format__color(hp_format__verdict_color(t->verdict), color),
+		hp_verdict__name(t->verdict), hp_format__reset(color), t->target.hotfix,
+		t->target.object, t->target.symbol);
+	if (t->target.replacement[0])
+		fprintf(out, " -> %s", t->target.replacement);
+	fprintf(out, "\n    %s\n", t->reason);
+	if (t->target.superseded_by[0])
+		fprintf(out, "    superseded by %s\n", t->target.superseded_by);
+	if (t->read_back.reason[0])
+		fprintf(out, "    redirect: %s\n", t->read_back.reason);
+	print_points(t, out);
+	if (t->misses)
+		fprintf(out, "    %" PRIu64 " calls were missed by the observer\n", t->misses);
+	print_sites(report, t, out, all);
+}
+
+static void print_summary(const struct hp_verify_report *report, FILE *out, bool color)
+{
+	size_t live = 0;
+
+	for (size_t i = 0; i < report->target_count; i++)
+		live += report->targets[i].verdict == HP_VERDICT_LIVE;
+	fprintf(out, "\n%s%s%s: %zu of %zu target%s live, observed for %s\n",
+		hp_format__color(hp_format__verdict_color(report->verdict), color),
+		hp_verdict__name(report->verdict), hp_format__reset(color), live,
+		report->target_count, report->target_count == 1 ? "" : "s",
+		hp_format__ns((double)report->window_ns).s);
+	if (!report->exercise.command)
+		return;
+	fprintf(out, "exercise '%s': exit status %d, %s redirected call%s\n",
+		report->exercise.command, report->exercise.status,
+		hp_format__count(report->exercise.calls).s, report->exercise.calls == 1 ? "" : "s");
+}
+
+int hp_verify_report__print(const struct hp_verify_report *report, FILE *out, bool color,
+			    int verbosity)
+{
+	int ret = 0;
+
+	if (report->target_count)
+		ret = print_table(report, out, color);
+	for (size_t i = 0; !ret && i < report->target_count; i++) {
+		const struct hp_verify_target *target = &report->targets[i];
+
+		if (verbosity > 0 || target->verdict != HP_VERDICT_LIVE)
+			print_target(report, target, out, color, verbosity > 0);
+	}
+	if (ret)
+		return ret;
+	print_summary(report, out, color);
+	return fflush(out) ? -EIO : 0;
+}
