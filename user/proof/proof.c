@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A proof: from targets to verdicts. */
+#include "proof/proof.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+struct hp_proof {
+	const struct hp_target *targets;
+	size_t count;
+	struct hp_proof_opts opts;
+	struct hp_watch *watch;
+	struct hp_window_result window; /* the last one */
+};
+
+int hp_proof__open(struct hp_proof **out, const struct hp_target *targets, size_t count,
+		   const struct hp_proof_opts *opts, struct hp_error *err)
+{
+	struct hp_observer_opts observer = {
+		.targets = count,
+		.callers = opts->callers,
+		.time = opts->time,
+		.scope = opts->exercise != NULL,
+	};
+	struct hp_proof *proof = calloc(1, sizeof(*proof));
+	int ret;
+
+	if (!proof)
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	proof->targets = targets;
+	proof->count = count;
+	proof->opts = *opts;
+	ret = hp_watch__open(&proof->watch, &observer, err);
+	if (ret) {
+		free(proof);
+		return ret;
+	}
+	*out = proof;
+	return 0;
+}
+
+void hp_proof__close(struct hp_proof *proof)
+{
+	hp_watch__close(proof->watch);
+	free(proof);
+}
+
+struct hp_watch *hp_proof__watch(struct hp_proof *proof)
+{
+	return proof->watch;
+}
+
+/* An earlier target with the same old body: its probe there sees the calls of both. */
+static bool shares_old_body(const struct hp_proof *proof, size_t i, size_t *with)
+{
+	for (*with = 0; *with < i && proof->targets[i].old_addr; (*with)++)
+		if (proof->targets[*with].old_addr == proof->targets[i].old_addr)
+			return true;
+	*with = i;
+	return false;
+}
+
+void hp_proof__arm(struct hp_proof *proof, enum hp_point_role role, bool time)
+{
+	for (size_t i = 0; i < proof->count; i++) {
+		struct hp_point point = { 0 };
+		size_t with;
+
+		if (role != HP_POINT_NEW_ENTRY && shares_old_body(proof, i, &with))
+			continue;
+		if (proof->opts.point(&proof->targets[i], role, &point))
+			continue;
+		hp_watch__arm(proof->watch, i, &point, time);
+	}
+}
+
+void hp_proof__disarm(struct hp_proof *proof, enum hp_point_role role)
+{
+	for (size_t i = 0; i < proof->count; i++)
+		hp_watch__disarm(proof->watch, i, role);
+}
+
+int hp_proof__window(struct hp_proof *proof, enum hp_pm_state state, enum hp_point_role role,
+		     const char *what, struct hp_error *err)
+{
+	struct hp_window window = {
+		.state = state,
+		.for_ns = proof->opts.for_ns,
+		.exercise = proof->opts.exercise,
+		.until_exercised = proof->opts.until_exercised,
+		.min_calls = proof->opts.min_calls,
+		.role = role,
+		.what = what,
+	};
+
+	return hp_watch__run(proof->watch, &window, &proof->window, err);
+}
+
+static void describe_point(struct hp_verify_point *out, const struct hp_watch_point *in)
+{
+	if (in->armed)
+		out->method = hp_method_name(in->method);
+	snprintf(out->symbol, sizeof(out->symbol), "%s", in->point.symbol);
+	out->offset = in->point.offset;
+	out->misses = in->counts.misses;
+	if (!in->armed)
+		snprintf(out->reason, sizeof(out->reason), "%.*s", (int)sizeof(out->reason) - 1,
+			 in->obstacle.message);
+}
+
+/* Why the calls of a target cannot be told, or NULL when they can. */
+static const char *obstacle(const struct hp_watch_point *redirected,
+			    const struct hp_watch_point *stale)
+{
+	if (!redirected->armed)
+		return redirected->obstacle.reason ? redirected->obstacle.message
+						   : "the replacement has no observation point";
+	if (redirected->counts.foreign)
+		return "another function of the replacement's name was observed in its place";
+	if (!stale->armed)
+		return stale->obstacle.reason ? stale->obstacle.message
+					      : "the old body has no observation point";
+	return NULL;
+}
+
+/* The target that took over from @i, or @count. */
+static size_t superseding(const struct hp_proof *proof, size_t i)
+{
+	const struct hp_target *t = &proof->targets[i];
+	size_t j;
+
+	for (j = 0; j < proof->count; j++)
+		if (t->superseded_by[0] && !strcmp(proof->targets[j].hotfix, t->superseded_by) &&
+		    proof->targets[j].old_addr == t->old_addr)
+			break;
+	return j;
+}
+
+static void fill_target(const struct hp_proof *proof, size_t i, const struct hp_watch_result *seen,
+			const struct hp_watch_point *old_body,
+			const struct hp_redirect_state *redirect, struct hp_verify_target *out)
+{
+	const struct hp_watch_point *redirected = &seen->point[HP_POINT_NEW_ENTRY];
+
+	out->target = proof->targets[i];
+	out->read_back = redirect->read_back;
+	out->switched = redirect->switched;
+	out->total = redirect->total;
+	describe_point(&out->point[HP_POINT_OLD_ENTRY], &seen->point[HP_POINT_OLD_ENTRY]);
+	describe_point(&out->point[HP_POINT_NEW_ENTRY], redirected);
+	describe_point(&out->point[HP_POINT_OLD_BODY], old_body);
+
+	out->redirected = redirected->armed ? redirected->counts.calls : HP_COUNT_UNKNOWN;
+	out->stale = old_body->armed ? old_body->counts.calls : HP_COUNT_UNKNOWN;
+	out->calls = out->redirected == HP_COUNT_UNKNOWN || out->stale == HP_COUNT_UNKNOWN
+			     ? HP_COUNT_UNKNOWN
+			     : out->redirected + out->stale;
+	out->scoped = proof->opts.exercise && redirected->armed ? redirected->counts.scoped
+								: HP_COUNT_UNKNOWN;
+	out->misses = redirected->counts.misses + old_body->counts.misses;
+}
+
+static void decide_target(const struct hp_proof *proof, size_t i,
+			  const struct hp_watch_result *seen, const struct hp_watch_point *old_body,
+			  const struct hp_redirect_state *redirect, enum hp_verdict successor,
+			  struct hp_verify_target *out)
+{
+	const struct hp_watch_point *redirected = &seen->point[HP_POINT_NEW_ENTRY];
+	struct hp_site_totals sites = hp_verify_target__sites(out);
+	const char *why_not = obstacle(redirected, old_body);
+	struct hp_evidence evidence = {
+		.registered = redirect->registered,
+		.redirect = redirect->read_back.redirect,
+		.redirect_reason = redirect->read_back.reason,
+		.transition = redirect->transition,
+		.switched = redirect->switched,
+		.total = redirect->total,
+		.observed = !why_not,
+		.obstacle = why_not,
+		.redirected = redirected->counts.calls,
+		.stale = old_body->counts.calls,
+		.misses = out->misses,
+		.stale_misses = old_body->counts.misses,
+		.min_calls = proof->opts.min_calls,
+		.min_coverage = proof->opts.min_coverage,
+		.sites_known = out->sites_known ? sites.countable : 0,
+		.sites_redirected = sites.redirected,
+		.superseded_by = proof->targets[i].superseded_by,
+		.superseding = successor,
+	};
+
+	out->verdict = hp_verdict__decide(&evidence, out->reason, sizeof(out->reason));
+}
+
+int hp_proof__decide(struct hp_proof *proof, enum hp_pm_state state,
+		     const struct hp_redirect_state *redirects, const bool *hidden,
+		     struct hp_verify_report *report, struct hp_error *err)
+{
+	_cleanup_free_ struct hp_watch_result *seen = calloc(proof->count + 1, sizeof(*seen));
+	_cleanup_free_ struct hp_verify_target *all = calloc(proof->count + 1, sizeof(*all));
+	int ret = 0;
+
+	memset(report, 0, sizeof(*report));
+	report->targets = calloc(proof->count + 1, sizeof(*report->targets));
+	if (!seen || !all || !report->targets) {
+		free(report->targets);
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	}
+	for (size_t i = 0; i < proof->count && !ret; i++)
+		ret = hp_watch__collect(proof->watch, i, state, &seen[i]);
+	if (ret)
+		hp_fail_errno(err, HP_E_OBSERVER, ret, "the counters cannot be read");
+
+	/* Later livepatches first: a superseded target carries the verdict of its successor. */
+	for (size_t n = proof->count; n-- > 0 && !ret;) {
+		const struct hp_watch_point *old_body;
+		size_t with, next = superseding(proof, n);
+
+		shares_old_body(proof, n, &with);
+		old_body = &seen[with].point[HP_POINT_OLD_BODY];
+		fill_target(proof, n, &seen[n], old_body, &redirects[n], &all[n]);
+		decide_target(proof, n, &seen[n], old_body, &redirects[n],
+			      next < proof->count ? all[next].verdict : HP_VERDICT_UNKNOWN,
+			      &all[n]);
+	}
+
+	report->exercise.command = proof->opts.exercise;
+	report->exercise.status = proof->window.exercise_status;
+	for (size_t i = 0; i < proof->count; i++) {
+		hp_watch_result_free(&seen[i]);
+		if (ret || (hidden && hidden[i]))
+			continue;
+		if (all[i].scoped != HP_COUNT_UNKNOWN)
+			report->exercise.calls += all[i].scoped;
+		report->targets[report->target_count++] = all[i];
+	}
+	report->window_ns = proof->window.ns;
+	report->min_calls = proof->opts.min_calls;
+	report->min_coverage = proof->opts.min_coverage;
+	if (ret)
+		hp_verify_report__free(report);
+	else
+		hp_verify_report__finish(report);
+	return ret;
+}

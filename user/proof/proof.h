@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A proof: from targets to verdicts. It watches the targets' points for a window, puts what was
+ * seen together with what the engine says of the redirects, and decides. verify, apply and revert
+ * each are a few steps of it.
+ */
+#ifndef HP_PROOF_PROOF_H
+#define HP_PROOF_PROOF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "engines/engine.h"
+#include "observe/watch.h"
+#include "report/verify.h"
+
+struct hp_proof;
+
+/*
+ * Where calls of @target can be counted: the engine's answer. -ENOENT when the target has no such
+ * point (its object is not loaded).
+ */
+typedef int hp_point_fn(const struct hp_target *target, enum hp_point_role role,
+			struct hp_point *point);
+
+struct hp_proof_opts {
+	hp_point_fn *point;
+	bool callers;	      /* keep call sites */
+	bool time;	      /* the baseline and the replacement may be timed */
+	const char *exercise; /* a workload to run in windows, or NULL */
+	uint64_t for_ns;      /* how long a window lasts; 0 with a workload: until it ends */
+	bool until_exercised;
+	uint64_t min_calls;  /* what a target needs to be live; 0: one call */
+	double min_coverage; /* percent of countable call sites, 0: no such wish */
+};
+
+/*
+ * Load the observer for @count targets; @targets is borrowed, and may be changed in place (an
+ * address that is known later) until the point in question is armed. 0 or a negative errno.
+ */
+int hp_proof__open(struct hp_proof **out, const struct hp_target *targets, size_t count,
+		   const struct hp_proof_opts *opts, struct hp_error *err);
+void hp_proof__close(struct hp_proof *proof);
+HP_DEFINE_CLEANUP(struct hp_proof *, hp_proof__close)
+
+struct hp_watch *hp_proof__watch(struct hp_proof *proof);
+
+/*
+ * Arm one role's point of every target, as far as the target has one (an unloaded object has no
+ * old body). What cannot be armed is kept as an obstacle and shows in the verdict.
+ */
+void hp_proof__arm(struct hp_proof *proof, enum hp_point_role role, bool time);
+void hp_proof__disarm(struct hp_proof *proof, enum hp_point_role role);
+
+/* Run a window in @state, by the options; @role tells which calls count as exercised. */
+int hp_proof__window(struct hp_proof *proof, enum hp_pm_state state, enum hp_point_role role,
+		     const char *what, struct hp_error *err);
+
+/* What the engine says about target @i right now; the proof asks for it when it decides. */
+struct hp_redirect_state {
+	bool registered;
+	bool transition;
+	uint32_t switched; /* reach */
+	uint32_t total;
+	struct hp_read_back read_back;
+};
+
+/*
+ * Decide about all targets, from the calls of @state and @redirects (one for each target), and
+ * fill @report, which is then the caller's (hp_verify_report__free()). Targets whose @hidden is
+ * set were watched only because they supersede others; NULL: none.
+ */
+int hp_proof__decide(struct hp_proof *proof, enum hp_pm_state state,
+		     const struct hp_redirect_state *redirects, const bool *hidden,
+		     struct hp_verify_report *report, struct hp_error *err);
+
+#endif
