@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "hotproof/patch_map.h"
 
 #define HP_NAME_MAX   64  /* MODULE_NAME_LEN is 56 */
 #define HP_SYMBOL_MAX 512 /* KSYM_NAME_LEN since Linux 6.1 */
@@ -26,8 +27,14 @@ struct hp_target {
 	uint64_t new_addr; /* runtime address of the replacement, 0 before it is loaded */
 	uint64_t old_size; /* bytes, 0 when unknown */
 	uint64_t new_size;
-	bool patched;			 /* the kernel says that the redirect is registered */
-	bool transition;		 /* and that tasks are still switching */
+	bool patched;	 /* the kernel says that the redirect is registered */
+	bool transition; /* and that tasks are still switching */
+	/*
+	 * Some hotfix, this one or another, redirects the target's entry already: no trampoline may
+	 * be put there (docs/kernel-hazards.md, 1).
+	 */
+	bool entry_taken;
+	uint32_t entry_size; /* bytes at the entry that a redirect uses; the old body is behind */
 	char superseded_by[HP_NAME_MAX]; /* a later hotfix that replaced the same target, or "" */
 };
 
@@ -50,6 +57,8 @@ struct hp_progress {
 	size_t blocker_count;
 };
 
+/* Append a zeroed blocker, or NULL. */
+struct hp_blocker *hp_progress_add(struct hp_progress *progress);
 void hp_progress_free(struct hp_progress *progress);
 
 /* What reading the redirect back said about one target. */
@@ -65,5 +74,86 @@ struct hp_read_back {
 	enum hp_redirect redirect;
 	char reason[160]; /* what was read, for the report */
 };
+
+/* A hotfix as its engine needs it: what user/hotfix/ read from the file, and the open file. */
+struct hp_hotfix {
+	const char *name; /* of the module, the program, … : how the engine finds it again */
+	const char *path; /* for messages and the journal */
+	int fd;		  /* the file itself, so that what was checked is what is applied */
+	struct hp_target *targets;
+	size_t target_count;
+};
+
+struct hp_engine_state; /* each engine's own */
+struct hp_kallsyms;
+struct hp_point;
+
+/*
+ * An engine. Unless said otherwise a function returns 0, or a negative errno with @err filled;
+ * deadlines are times of hp_now_ns(). The order of an apply: open, resolve, prepare, activate,
+ * progress until complete, read_back; of its undoing: revert, progress until complete, finish.
+ */
+struct hp_engine {
+	const char *name;
+	const char *redirects; /* what kind of target, for people */
+
+	/* What the engine needs from the host, got and kept open; an error says what is missing. */
+	int (*open)(struct hp_engine_state **out, struct hp_error *err);
+	void (*close)(struct hp_engine_state *state);
+
+	/* The targets of a hotfix that is active, by whomever; NULL: of all. malloc'ed. */
+	int (*discover)(struct hp_engine_state *state, const char *hotfix, struct hp_target **out,
+			size_t *count, struct hp_error *err);
+
+	/*
+	 * Find targets on this host: addresses, sizes, what is at their entries. A target whose
+	 * object is not loaded keeps old_addr 0 and is no error. @symbols may be NULL; the engine
+	 * finds another way, or reads them itself when it must.
+	 */
+	int (*resolve)(struct hp_engine_state *state, const struct hp_kallsyms *symbols,
+		       struct hp_target *targets, size_t count, struct hp_error *err);
+
+	/* All that can be checked before the first change. Changes nothing. */
+	int (*prepare)(struct hp_engine_state *state, const struct hp_hotfix *hotfix,
+		       struct hp_error *err);
+
+	/* Begin to redirect. After an error nothing is redirected. */
+	int (*activate)(struct hp_engine_state *state, const struct hp_hotfix *hotfix,
+			struct hp_error *err);
+
+	/*
+	 * How far the activation or the reversal of @hotfix has come; @stacks: with the blockers'
+	 * stacks, which takes longer. hp_progress_free() what it fills.
+	 */
+	int (*progress)(struct hp_engine_state *state, const char *hotfix, bool stacks,
+			struct hp_progress *out, struct hp_error *err);
+
+	/* Read the redirects of @count targets back, into @out[@count]. */
+	int (*read_back)(struct hp_engine_state *state, const struct hp_target *targets,
+			 size_t count, struct hp_read_back *out, struct hp_error *err);
+
+	/* Begin to take the redirects away; also in the midst of an activation. */
+	int (*revert)(struct hp_engine_state *state, const char *hotfix, uint64_t deadline,
+		      struct hp_error *err);
+
+	/* A reversal does not come to its end: go back to active. */
+	int (*cancel_revert)(struct hp_engine_state *state, const char *hotfix,
+			     struct hp_error *err);
+
+	/* The reversal is complete: remove what is left. No error when nothing is. */
+	int (*finish)(struct hp_engine_state *state, const char *hotfix, uint64_t deadline,
+		      struct hp_error *err);
+
+	/*
+	 * Where calls of @target can be counted. -ENOENT when it has no such point (yet). Depends
+	 * on @target only, so it serves as the proof's hp_point_fn.
+	 */
+	int (*point)(const struct hp_target *target, enum hp_point_role role,
+		     struct hp_point *point);
+};
+
+/* revert, wait and finish, for callers that show nothing meanwhile. */
+int hp_engine__undo(const struct hp_engine *engine, struct hp_engine_state *state,
+		    const char *hotfix, uint64_t deadline, struct hp_error *err);
 
 #endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The loaded BPF programs that read the livepatch core. They run when asked and attach to nothing,
+ * so there is nothing to undo but the file descriptors. One reader serves one thread; keep it open,
+ * loading it costs more than all its reads.
+ */
+#ifndef HP_KLP_READER_H
+#define HP_KLP_READER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "engines/engine.h"
+#include "hotproof/klp_records.h"
+
+struct klp_bpf;
+struct bpf_link;
+struct bpf_program;
+
+struct hp_klp_reader {
+	struct klp_bpf *skel;
+	struct bpf_link *tasks; /* the task iterator, NULL where it was refused */
+	uint64_t klp_patches;	/* address of the list's head */
+};
+
+/*
+ * Load the programs and find the list. Needs CAP_BPF and CAP_PERFMON, and for the list's address
+ * CAP_SYSLOG with kernel.kptr_restrict below 2. Returns 0 and a reader owned by the caller, or a
+ * negative errno with @err filled.
+ */
+int hp_klp_reader__open(struct hp_klp_reader **out, struct hp_error *err);
+void hp_klp_reader__close(struct hp_klp_reader *reader);
+HP_DEFINE_CLEANUP(struct hp_klp_reader *, hp_klp_reader__close)
+
+/* Run one of the syscall programs; 0 or a negative errno. */
+int hp_klp_reader__run(const struct bpf_program *prog);
+
+/* A symbol of the kernel or of a module. */
+struct hp_klp_symbol {
+	char name[HP_SYMBOL_MAX];
+	char object[HP_NAME_MAX]; /* "vmlinux" or a module */
+	uint64_t address;
+	uint64_t offset; /* of the address into the symbol */
+	uint64_t size;
+	unsigned char bytes[HP_KLP_ENTRY_LEN]; /* what is at the address */
+	uint64_t word;			       /* the first eight of them, for a variable */
+};
+
+/*
+ * The first symbol of this name in @object ("vmlinux" or a module). Not by reading /proc/kallsyms:
+ * the kernel looks it up, in microseconds. -ENOENT, -EPERM or another negative errno.
+ */
+int hp_klp_reader__find(struct hp_klp_reader *reader, const char *object, const char *name,
+			struct hp_klp_symbol *out);
+
+/* What is at @address. */
+int hp_klp_reader__at(struct hp_klp_reader *reader, uint64_t address, struct hp_klp_symbol *out);
+
+#endif

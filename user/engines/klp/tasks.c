@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+/* One pass of the task iterator: records in, struct hp_progress out. */
+#include "engines/klp/tasks.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/log.h"
+#include "hotproof/klp_records.h"
+#include "bpf/klp.skel.h"
+
+#define PF_KTHREAD 0x00200000
+
+/* The kernel's task_state_index() over the letters of /proc/PID/stat, fs/proc/array.c. */
+static char state_letter(const struct hp_task_record *r)
+{
+	static const char letters[] = "RSDTtXZP";
+	unsigned int bits = (r->state | (unsigned int)r->exit_state) & 0x7f;
+
+	if (r->state == 0x402) /* TASK_IDLE */
+		return 'I';
+	if (!bits)
+		return 'R';
+	return letters[32 - __builtin_clz(bits)];
+}
+
+struct stream {
+	char *data;
+	size_t len;
+	size_t room;
+};
+
+static void stream_free(struct stream *stream)
+{
+	free(stream->data);
+}
+
+static int read_all(int fd, struct stream *s)
+{
+	for (;;) {
+		ssize_t n;
+
+		if (s->room - s->len < 65536) {
+			size_t room = s->room ? s->room * 2 : 65536 * 2;
+			char *grown = realloc(s->data, room);
+
+			if (!grown)
+				return -ENOMEM;
+			s->data = grown;
+			s->room = room;
+		}
+		n = read(fd, s->data + s->len, s->room - s->len);
+		if (n == 0)
+			return 0;
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			return -errno;
+		if (n > 0)
+			s->len += (size_t)n;
+	}
+}
+
+static int add_blocker(struct hp_progress *out, const struct hp_task_record *r, const char *stack)
+{
+	struct hp_blocker *b = hp_progress_add(out);
+
+	if (!b)
+		return -ENOMEM;
+	b->pid = r->pid;
+	b->tgid = r->tgid;
+	b->kthread = r->flags & PF_KTHREAD;
+	b->state = state_letter(r);
+	memcpy(b->comm, r->comm, sizeof(b->comm));
+	if (stack) {
+		b->stack = strdup(stack);
+		if (!b->stack)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* -EPROTO: the stream ends before its last record. */
+static int parse(const struct stream *s, struct hp_progress *out)
+{
+	struct hp_task_record r;
+	size_t at = 0;
+
+	while (s->len - at >= sizeof(r)) {
+		const char *stack = NULL;
+		int ret;
+
+		memcpy(&r, s->data + at, sizeof(r));
+		at += sizeof(r);
+		if (r.end) {
+			out->switched = r.switched;
+			out->total = r.total;
+			return 0;
+		}
+		if (r.has_stack) {
+			size_t len = strnlen(s->data + at, s->len - at);
+
+			if (len == s->len - at)
+				return -EPROTO;
+			stack = s->data + at;
+			at += len + 1;
+		}
+		ret = add_blocker(out, &r, stack);
+		if (ret)
+			return ret;
+	}
+	return -EPROTO;
+}
+
+static int iterate(struct hp_klp_reader *reader, int wanted, bool stacks, struct hp_progress *out)
+{
+	__cleanup(stream_free) struct stream s = { 0 };
+	_cleanup_close_ int fd = -1;
+	int ret;
+
+	reader->skel->bss->wanted_state = wanted;
+	reader->skel->bss->want_stacks = stacks;
+	fd = bpf_iter_create(bpf_link__fd(reader->tasks));
+	if (fd < 0)
+		return fd;
+	ret = read_all(fd, &s);
+	return ret ?: parse(&s, out);
+}
+
+int hp_klp_tasks__read(struct hp_klp_reader *reader, int wanted, bool stacks,
+		       struct hp_progress *out, struct hp_error *err)
+{
+	int ret;
+
+	memset(out, 0, sizeof(*out));
+	if (!reader || !reader->tasks)
+		return hp_klp_tasks__read_proc(NULL, wanted, stacks, out, err);
+	ret = iterate(reader, wanted, stacks, out);
+	if (ret == -ENOMEM) {
+		hp_progress_free(out);
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	}
+	if (ret) {
+		hp_debug("the task iterator failed: %s", strerror(-ret));
+		hp_progress_free(out);
+		return hp_klp_tasks__read_proc(NULL, wanted, stacks, out, err);
+	}
+	out->complete = out->switched == out->total;
+	return 0;
+}
