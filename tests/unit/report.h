@@ -5,6 +5,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,14 +20,17 @@
 
 #define NO_JSONSCHEMA 77
 
-/* What `tests/validate VERB` says about @report: 0 valid, 1 not. Run from the project's folder. */
-static inline int validate(const char *verb, const json_t *report)
+/*
+ * What `tests/validate VERB` says about @report: 0 valid, 1 not, with its complaints unless @quiet.
+ * Run from the project's folder.
+ */
+static inline int validate(const char *verb, const json_t *report, bool quiet)
 {
 	char command[128];
 	FILE *pipe;
 	int status;
 
-	snprintf(command, sizeof(command), "tests/validate %s", verb);
+	snprintf(command, sizeof(command), "tests/validate %s%s", verb, quiet ? " >/dev/null" : "");
 	pipe = popen(command, "w");
 	assert_non_null(pipe);
 	assert_int_equal(json_dumpf(report, pipe, 0), 0);
@@ -41,16 +45,14 @@ static inline void assert_valid(const char *verb, json_t *report)
 	int ret;
 
 	assert_non_null(report);
-	ret = validate(verb, report);
+	ret = validate(verb, report, false);
 	if (ret == NO_JSONSCHEMA) {
 		json_decref(report);
 		skip();
 	}
 	assert_int_equal(ret, 0);
 	json_object_set_new(report, "surplus", json_true());
-	printf("  (one complaint about 'surplus' is expected)\n");
-	fflush(stdout);
-	assert_int_equal(validate(verb, report), 1);
+	assert_int_equal(validate(verb, report, true), 1);
 	json_decref(report);
 }
 

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What calls cost: the comparison and the JSON. */
+#include "report/measure.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "observe/hist.h"
+#include "report/json.h"
+
+struct hp_hist *hp_measure_side__start(struct hp_measure_side *side)
+{
+	free(side->hist);
+	side->hist = calloc(1, sizeof(*side->hist));
+	side->measured = side->hist;
+	return side->hist;
+}
+
+static int compare(struct hp_measure_function *function, uint64_t seed)
+{
+	const struct hp_measure_side *side = function->side;
+	struct hp_bootstrap_opts opts = { .seed = seed };
+	struct hp_bootstrap_side sides[HP_MEASURE_SIDES];
+
+	function->comparison = (struct hp_comparison){ 0 };
+	for (int i = 0; i < HP_MEASURE_SIDES; i++) {
+		if (!side[i].measured)
+			return 0;
+		sides[i].hist = side[i].hist;
+		sides[i].cost = side[i].probe_cost;
+	}
+	return hp_bootstrap__compare(&sides[HP_MEASURE_OLD], &sides[HP_MEASURE_NEW], &opts,
+				     &function->comparison);
+}
+
+int hp_measure_report__finish(struct hp_measure_report *report, uint64_t seed)
+{
+	report->status = report->function_count ? HP_EXIT_OK : HP_EXIT_VERIFY;
+	for (size_t i = 0; i < report->function_count; i++) {
+		struct hp_measure_function *function = &report->functions[i];
+		uint64_t calls = 0;
+		int ret = compare(function, seed);
+
+		if (ret)
+			return ret;
+		for (int s = 0; s < HP_MEASURE_SIDES; s++)
+			if (function->side[s].measured)
+				calls += function->side[s].hist->count;
+		if (!calls)
+			report->status = HP_EXIT_VERIFY;
+	}
+	return 0;
+}
+
+void hp_measure_report__free(struct hp_measure_report *report)
+{
+	for (size_t i = 0; i < report->function_count; i++)
+		for (int s = 0; s < HP_MEASURE_SIDES; s++)
+			free(report->functions[i].side[s].hist);
+	free(report->functions);
+	*report = (struct hp_measure_report){ 0 };
+}
+
+static json_t *latency_json(const struct hp_latency *l)
+{
+	return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "mean_ns", l->mean, "p50_ns", l->p50,
+			 "p90_ns", l->p90, "p99_ns", l->p99, "p999_ns", l->p999, "max_ns", l->max);
+}
+
+/* The buckets in use. Both ends belong to the bucket. */
+static json_t *hist_json(const struct hp_hist *hist)
+{
+	json_t *array = json_array();
+
+	for (uint32_t i = 0; i < HP_HIST_BUCKETS; i++)
+		if (hist->bucket[i])
+			hp_json_append(&array, json_pack("{s:I, s:I, s:I}", "from_ns",
+							 (json_int_t)HP_HIST_LOWER(i), "to_ns",
+							 (json_int_t)hp_hist__bucket_upper(hist, i),
+							 "calls", (json_int_t)hist->bucket[i]));
+	return array;
+}
+
+static json_t *side_json(const struct hp_measure_side *side)
+{
+	json_t *raw = json_null(), *net = json_null(), *buckets = json_array();
+	json_int_t count = 0;
+
+	if (side->measured)
+		count = (json_int_t)side->hist->count;
+	if (count) {
+		struct hp_latency latency = hp_hist__latency(side->hist, 0);
+
+		raw = latency_json(&latency);
+		latency = hp_hist__latency(side->hist, side->probe_cost);
+		net = latency_json(&latency);
+		json_decref(buckets);
+		buckets = hist_json(side->hist);
+	}
+	return json_pack("{s:b, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "measured",
+			 side->measured, "reason", hp_json_text_or_null(side->reason), "function",
+			 hp_json_text_or_null(side->symbol), "method",
+			 hp_json_text(side->measured ? side->method : NULL), "probe_cost_ns",
+			 side->measured ? json_real(side->probe_cost) : json_null(), "window_ns",
+			 (json_int_t)side->window_ns, "calls", count, "untimed",
+			 (json_int_t)side->untimed, "misses", (json_int_t)side->misses, "raw", raw,
+			 "net", net, "histogram", buckets);
+}
+
+static json_t *difference_json(const struct hp_difference *d)
+{
+	return json_pack("{s:f, s:f, s:f, s:b}", "estimate_ns", d->estimate, "low_ns", d->low,
+			 "high_ns", d->high, "significant", d->significant);
+}
+
+static json_t *comparison_json(const struct hp_measure_function *f)
+{
+	const struct hp_comparison *c = &f->comparison;
+	const struct hp_measure_side *old_side = &f->side[HP_MEASURE_OLD];
+	const struct hp_measure_side *new_side = &f->side[HP_MEASURE_NEW];
+	bool same;
+
+	if (!old_side->measured || !new_side->measured)
+		return json_null();
+	same = old_side->method && new_side->method && !strcmp(old_side->method, new_side->method);
+	return json_pack("{s:b, s:I, s:f, s:b, s:o, s:o, s:o}", "enough", c->enough, "fewest",
+			 (json_int_t)c->fewest, "confidence", c->confidence, "same_method", same,
+			 "mean", c->enough ? difference_json(&c->mean) : json_null(), "median",
+			 c->enough ? difference_json(&c->median) : json_null(),
+			 "median_resolution_ns",
+			 c->enough ? json_real(c->median_resolution) : json_null());
+}
+
+static json_t *function_json(const struct hp_measure_function *f)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "symbol", hp_json_text(f->symbol),
+			 "object", hp_json_text_or_null(f->object), "livepatch",
+			 hp_json_text_or_null(f->livepatch), "old",
+			 side_json(&f->side[HP_MEASURE_OLD]), "new",
+			 side_json(&f->side[HP_MEASURE_NEW]), "comparison", comparison_json(f));
+}
+
+json_t *hp_measure_report__body(const struct hp_measure_report *report)
+{
+	json_t *functions = json_array();
+	json_t *exercise = json_null();
+
+	for (size_t i = 0; i < report->function_count; i++)
+		hp_json_append(&functions, function_json(&report->functions[i]));
+	if (report->exercise.command)
+		exercise =
+			json_pack("{s:o, s:i}", "command", hp_json_text(report->exercise.command),
+				  "status", report->exercise.status);
+	return json_pack("{s:i, s:o, s:o}", "status", (int)report->status, "exercise", exercise,
+			 "functions", functions);
+}
+
+json_t *hp_measure_report__json(const struct hp_measure_report *report)
+{
+	return hp_json_envelope("measure", 1, hp_measure_report__body(report));
+}

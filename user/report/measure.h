@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What calls cost: filled by measure, apply and revert, shown as text and JSON. */
+#ifndef HP_REPORT_MEASURE_H
+#define HP_REPORT_MEASURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "base/exit_status.h"
+#include "engines/engine.h"
+#include "hotproof/patch_map.h"
+#include "observe/bootstrap.h"
+#include "report/verify.h"
+
+/* One side, old or new, of a function that was measured. */
+struct hp_measure_side {
+	bool measured;
+	char reason[160];	    /* why not; with measured, what to know about it; may be "" */
+	char symbol[HP_SYMBOL_MAX]; /* the function that was timed */
+	const char *method;	    /* "fentry+fexit", "kprobe+kretprobe" */
+	double probe_cost;	    /* median of what the probe adds to a call, ns */
+	uint64_t untimed;	    /* calls without a time: entry and exit could not be paired */
+	uint64_t misses;	    /* calls that the kernel says the probe skipped */
+	uint64_t window_ns;	    /* how long was measured */
+	struct hp_hist *hist;	    /* owned; raw times, all CPUs; NULL unless measured */
+};
+
+enum hp_measure_which {
+	HP_MEASURE_OLD,
+	HP_MEASURE_NEW,
+	HP_MEASURE_SIDES,
+};
+
+struct hp_measure_function {
+	char symbol[HP_SYMBOL_MAX]; /* as asked for, or the target */
+	char object[HP_NAME_MAX];
+	char livepatch[HP_NAME_MAX]; /* that replaces it, or "" */
+	struct hp_measure_side side[HP_MEASURE_SIDES];
+	struct hp_comparison comparison; /* set by hp_measure_report__finish() */
+};
+
+struct hp_measure_report {
+	struct hp_measure_function *functions; /* owned */
+	size_t function_count;
+	struct hp_exercise_result exercise; /* ->calls is not used here */
+	enum hp_exit status;
+};
+
+/* Allocate the histogram of @side and mark it as measured; NULL: out of memory. */
+struct hp_hist *hp_measure_side__start(struct hp_measure_side *side);
+
+/*
+ * Compare old and new of each function, with @seed. The status is HP_EXIT_OK when each function
+ * has at least one timed call, HP_EXIT_VERIFY otherwise. Returns 0 or -ENOMEM.
+ */
+int hp_measure_report__finish(struct hp_measure_report *report, uint64_t seed);
+
+/* Frees what the report owns, not the report. */
+void hp_measure_report__free(struct hp_measure_report *report);
+
+/* Tables, comparisons and histograms; with @ascii, bars of plain characters. */
+int hp_measure_report__print(const struct hp_measure_report *report, FILE *out, bool color,
+			     bool ascii);
+
+/* The fields without the envelope; NULL: out of memory. */
+json_t *hp_measure_report__body(const struct hp_measure_report *report);
+
+/* The report of `hotproof measure --json`, docs/schema/measure.schema.json. */
+json_t *hp_measure_report__json(const struct hp_measure_report *report);
+
+#endif
