@@ -13,17 +13,11 @@
 #include "base/exit_status.h"
 #include "engines/engine.h"
 #include "hotproof/patch_map.h"
+#include "observe/callsites.h"
 #include "observe/verdict.h"
 
 /* A count that could not be taken: "-" in text, null in JSON. Never print a 0 in its place. */
 #define HP_COUNT_UNKNOWN UINT64_MAX
-
-enum hp_site_kind {
-	HP_SITE_UNKNOWN, /* seen at run time only: nothing says how it calls */
-	HP_SITE_CALL,
-	HP_SITE_TAIL, /* a jump */
-	HP_SITE_COND, /* a conditional jump */
-};
 
 /* A call site of a target. */
 struct hp_verify_site {
