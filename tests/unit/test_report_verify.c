@@ -199,6 +199,23 @@ static void long_lists_are_cut(void **state)
 	assert_contains(text, "      and 20 more (-v lists all)\n");
 }
 
+/* A livepatch that was named and is not loaded: nothing is known but its name. */
+static void a_livepatch_without_targets(void **state)
+{
+	struct hp_verify_report *report = *state;
+	struct hp_verify_target *t = &report->targets[1];
+	_cleanup_free_ char *text = NULL;
+
+	strcpy(t->target.hotfix, "missing");
+	*t->target.object = *t->target.symbol = *t->target.replacement = '\0';
+	t->verdict = HP_VERDICT_ABSENT;
+	strcpy(t->reason, "not applied");
+	hp_verify_report__finish(report);
+	text = print(report, false, 0);
+	assert_contains(text, "\nabsent  missing\n    not applied\n\nabsent: 1 of 2");
+	assert_valid("verify", hp_verify_report__json(report));
+}
+
 static void json_is_as_published(void **state)
 {
 	struct hp_verify_report *report = *state;
@@ -255,6 +272,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(text_tells_what_is_wrong, setup, teardown),
 		cmocka_unit_test_setup_teardown(verbose_text_lists_all, setup, teardown),
 		cmocka_unit_test_setup_teardown(long_lists_are_cut, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_livepatch_without_targets, setup, teardown),
 		cmocka_unit_test_setup_teardown(json_is_as_published, setup, teardown),
 		cmocka_unit_test_setup_teardown(json_says_what_was_counted, setup, teardown),
 	};

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "bpf/observe.skel.h"
 #include "observe/attach.h"
+#include "observe/hist.h"
 
 /* Return addresses beyond the cells of a point: room for this many of each target. */
 #define MORE_CALLERS_PER_TARGET 64
@@ -273,16 +274,6 @@ int hp_observer__read(struct hp_observer *obs, size_t target, enum hp_point_role
 	return 0;
 }
 
-static void merge_hist(struct hp_hist *into, const struct hp_hist *from)
-{
-	into->count += from->count;
-	into->sum += from->sum;
-	if (from->max > into->max)
-		into->max = from->max;
-	for (size_t i = 0; i < HP_HIST_BUCKETS; i++)
-		into->bucket[i] += from->bucket[i];
-}
-
 int hp_observer__read_hist(struct hp_observer *obs, size_t target, enum hp_point_role role,
 			   enum hp_pm_state state, struct hp_hist *out)
 {
@@ -294,7 +285,7 @@ int hp_observer__read_hist(struct hp_observer *obs, size_t target, enum hp_point
 	if (!h)
 		return -errno;
 	for (int cpu = 0; cpu < obs->cpus; cpu++)
-		merge_hist(out, &h[cpu]);
+		hp_hist__merge(out, &h[cpu]);
 	return 0;
 }
 

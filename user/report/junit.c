@@ -104,7 +104,9 @@ static void print_case(const struct hp_verify_report *report, const struct hp_ve
 {
 	char name[HP_SYMBOL_MAX + HP_NAME_MAX + 32];
 
-	if (t->target.sympos)
+	if (!t->target.symbol[0])
+		snprintf(name, sizeof(name), "(not loaded)");
+	else if (t->target.sympos)
 		snprintf(name, sizeof(name), "%s/%s,%" PRIu64, t->target.object, t->target.symbol,
 			 t->target.sympos);
 	else

@@ -134,8 +134,9 @@ static json_t *target_json(const struct hp_verify_target *t)
 			 " s:o, s:o, s:o, s:o, s:I, s:o,"
 			 " s:{s:s, s:o}, s:o, s:o, s:s, s:o}",
 			 "livepatch", hp_json_text(t->target.hotfix), "object",
-			 hp_json_text(t->target.object), "symbol", hp_json_text(t->target.symbol),
-			 "sympos", (json_int_t)t->target.sympos, "replacement",
+			 hp_json_text_or_null(t->target.object), "symbol",
+			 hp_json_text_or_null(t->target.symbol), "sympos",
+			 (json_int_t)t->target.sympos, "replacement",
 			 hp_json_text_or_null(t->target.replacement), "old_address",
 			 address_or_null(t->target.old_addr), "new_address",
 			 address_or_null(t->target.new_addr), "superseded_by",

@@ -187,13 +187,15 @@ static void print_sites(const struct hp_verify_report *report, const struct hp_v
 static void print_target(const struct hp_verify_report *report, const struct hp_verify_target *t,
 			 FILE *out, bool color, bool all)
 {
-	fprintf(out, "\n%s%s%s  %s: %s/%s",
-		hp_format__color(hp_format__verdict_color(t->verdict), color),
-		hp_verdict__name(t->verdict), hp_format__reset(color), t->target.hotfix,
-		t->target.object, t->target.symbol);
+	fprintf(out, "\n%s%s%s  %s", hp_format__color(hp_format__verdict_color(t->verdict), color),
+		hp_verdict__name(t->verdict), hp_format__reset(color), t->target.hotfix);
+	if (t->target.symbol[0])
+		fprintf(out, ": %s/%s", t->target.object, t->target.symbol);
 	if (t->target.replacement[0])
 		fprintf(out, " -> %s", t->target.replacement);
 	fprintf(out, "\n    %s\n", t->reason);
+	if (!t->target.symbol[0])
+		return; /* a livepatch that is not loaded: there is nothing to observe */
 	if (t->target.superseded_by[0])
 		fprintf(out, "    superseded by %s\n", t->target.superseded_by);
 	if (t->read_back.reason[0])

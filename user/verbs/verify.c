@@ -1,19 +1,167 @@
 // SPDX-License-Identifier: GPL-2.0
-/* hotproof verify. */
+/* hotproof verify: prove that livepatches that are loaded already, by whomever, are live. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/interrupt.h"
+#include "engines/klp/klp.h"
+#include "proof/redirects.h"
 #include "report/error.h"
+#include "report/json.h"
 #include "verbs/verbs.h"
+
+#define DEFAULT_WINDOW_NS (10 * HP_NSEC_PER_SEC)
+
+/* What is verified: the targets asked for, and those of later livepatches that supersede them. */
+struct subject {
+	struct hp_target *targets;
+	bool *hidden;
+	size_t count;
+};
+
+static void subject_free(struct subject *s)
+{
+	free(s->targets);
+	free(s->hidden);
+}
+
+static bool is_named(const char *name, char **names, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (!strcmp(name, names[i]))
+			return true;
+	return count == 0;
+}
+
+/* A livepatch that was named and is not loaded: a target of which nothing is known, absent. */
+static void add_absent(struct subject *s, const char *name)
+{
+	struct hp_target *t = &s->targets[s->count++];
+
+	memset(t, 0, sizeof(*t));
+	snprintf(t->hotfix, sizeof(t->hotfix), "%s", name);
+}
+
+static int select_targets(const struct hp_engine *engine, struct hp_engine_state *state,
+			  char **names, int count, struct subject *s, struct hp_error *err)
+{
+	struct hp_target *grown;
+	int ret;
+
+	ret = engine->discover(state, NULL, &s->targets, &s->count, err);
+	if (ret)
+		return ret;
+	grown = realloc(s->targets, (s->count + (size_t)count + 1) * sizeof(*grown));
+	if (grown)
+		s->targets = grown;
+	s->hidden = calloc(s->count + (size_t)count + 1, sizeof(*s->hidden));
+	if (!grown || !s->hidden)
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	for (size_t i = 0; i < s->count; i++)
+		s->hidden[i] = !is_named(s->targets[i].hotfix, names, count);
+	for (int i = 0; i < count; i++) {
+		bool found = false;
+
+		for (size_t j = 0; j < s->count; j++)
+			found |= !strcmp(s->targets[j].hotfix, names[i]);
+		if (!found)
+			add_absent(s, names[i]);
+	}
+	return 0;
+}
+
+/* Only what is asked for and what supersedes it is watched: the rest costs its callers time. */
+static void drop_unrelated(struct subject *s)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->count; i++) {
+		bool related = !s->hidden[i];
+
+		for (size_t j = 0; j < i && !related; j++)
+			related = s->targets[j].old_addr == s->targets[i].old_addr && !s->hidden[j];
+		if (!related)
+			continue;
+		s->targets[kept] = s->targets[i];
+		s->hidden[kept++] = s->hidden[i];
+	}
+	s->count = kept;
+}
+
+struct session {
+	const struct hp_engine *engine;
+	struct hp_engine_state *state;
+};
+
+static void session_close(struct session *session)
+{
+	if (session->state)
+		session->engine->close(session->state);
+}
+
+static int verify(const struct hp_proof_opts *opts, char **names, int count,
+		  struct hp_verify_report *report, struct hp_error *err)
+{
+	__cleanup(session_close) struct session session = { .engine = &hp_klp_engine };
+	__cleanup(subject_free) struct subject s = { 0 };
+	__cleanup(hp_cleanup_hp_proof__close) struct hp_proof *proof = NULL;
+	int ret;
+
+	ret = session.engine->open(&session.state, err);
+	ret = ret ?: select_targets(session.engine, session.state, names, count, &s, err);
+	if (ret)
+		return ret;
+	drop_unrelated(&s);
+	ret = hp_proof__open(&proof, s.targets, s.count, opts, err);
+	if (ret)
+		return ret;
+	hp_proof__arm(proof, HP_POINT_OLD_BODY, false);
+	hp_proof__arm(proof, HP_POINT_NEW_ENTRY, false);
+	ret = hp_proof__window(proof, HP_PM_ACTIVE, HP_POINT_NEW_ENTRY, "verifying", err);
+	return ret
+		       ?: hp_redirects__decide(session.engine, session.state, proof, HP_PM_ACTIVE,
+					       s.targets, s.count, s.hidden, report, err);
+}
 
 HP_VERB(verify)
 {
-	static const struct hp_option options[] = { { 0 } };
+	struct hp_proof_opts opts = { .point = hp_klp_engine.point, .callers = true };
+	const struct hp_option options[] = {
+		{ "for", HP_OPT_DURATION, &opts.for_ns, "TIME",
+		  "observe so long (10s; with --exercise until it ends)" },
+		{ "until-exercised", HP_OPT_FLAG, &opts.until_exercised, NULL,
+		  "end as soon as every target has been called" },
+		{ "exercise", HP_OPT_STRING, &opts.exercise, "CMD",
+		  "run this workload, and tell its calls from all others" },
+		{ "min-calls", HP_OPT_UINT, &opts.min_calls, "N",
+		  "a target with fewer redirected calls is not live (1)" },
+		{ "min-coverage", HP_OPT_PERCENT, &opts.min_coverage, "PCT",
+		  "a target with fewer of its call sites redirected is not live (0)" },
+		{ 0 },
+	};
 	struct hp_globals globals = { 0 };
+	struct hp_verify_report report = { 0 };
 	struct hp_error err = { 0 };
 	int first = hp_options_parse(cmd, options, &globals, argc, argv, &err);
+	int ret, status;
 
 	if (first < 0)
 		return hp_report_error(&globals, cmd->name, &err);
 	if (globals.help)
 		return HP_EXIT_OK;
-	hp_fail(&err, HP_E_INTERNAL, "not built yet");
-	return hp_report_error(&globals, cmd->name, &err);
+	if (!opts.for_ns && !opts.exercise)
+		opts.for_ns = DEFAULT_WINDOW_NS;
+	hp_interrupt_catch();
+	ret = verify(&opts, argv + first, argc - first, &report, &err);
+	if (!ret && globals.json)
+		ret = hp_json_print(hp_verify_report__json(&report));
+	else if (!ret)
+		ret = hp_verify_report__print(&report, stdout, globals.color, globals.verbosity);
+	if (ret)
+		status = hp_report_error(&globals, cmd->name, &err);
+	else
+		status = report.status;
+	hp_verify_report__free(&report);
+	return status;
 }

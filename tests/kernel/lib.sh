@@ -1,0 +1,71 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# What the tests in the guest share. Source it after tests/lib.sh's preamble:
+#	. "$(dirname "$0")/lib.sh"
+
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+
+hotproof=build/hotproof
+calls=build/tests/helpers/calls
+fixtures=build/fixtures
+magic=6844276 # HP_MAGIC of the fixtures: a call with it is answered by who ran
+test_name=$(basename "$0" .test)
+
+# load FIXTURE: a bare insmod, followed until its transition is complete.
+load() {
+	insmod "$fixtures/$1.ko" || return
+	settle "$(basename "$1")"
+}
+
+settle() {
+	local _
+	for _ in {1..3000}; do
+		[[ $(cat "/sys/kernel/livepatch/$1/transition" 2>/dev/null) != 1 ]] && return
+		sleep 0.01
+	done
+	return 1
+}
+
+# unload FIXTURE...: disabled, waited for, removed, newest first; no complaint when it is not there.
+unload() {
+	local name _
+	for name; do
+		if [[ -e /sys/kernel/livepatch/$name ]]; then
+			echo 0 >"/sys/kernel/livepatch/$name/enabled"
+			for _ in {1..3000}; do
+				[[ -e /sys/kernel/livepatch/$name ]] || break
+				sleep 0.01
+			done
+		fi
+		for _ in {1..500}; do
+			[[ -e /sys/module/$name ]] || break
+			rmmod "$name" 2>/dev/null && break
+			sleep 0.01
+		done
+	done
+}
+
+# report SCHEMA NAME COMMAND...: run a command that prints a JSON report, and keep the report for
+# validation against docs/schema/SCHEMA.schema.json. $status, $stdout and $stderr as with run.
+report() {
+	local schema=$1 name=$2
+	shift 2
+	run "$@"
+	mkdir -p "build/tests/json/$schema"
+	printf '%s\n' "$stdout" >"build/tests/json/$schema/$test_name-$name.json"
+}
+
+# json FILTER: of the last report.
+json() {
+	jq -r "$1" <<<"$stdout"
+}
+
+# leftovers: BPF programs, links and maps of the system, to be the same before and after.
+leftovers() {
+	local kind
+	for kind in prog link map; do
+		echo "$kind: $(bpftool -j "$kind" list | jq length)"
+	done
+	cat /sys/kernel/tracing/kprobe_events 2>/dev/null
+	find /sys/fs/bpf -mindepth 1
+}

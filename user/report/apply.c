@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What an apply or a revert did: names and JSON. */
+#include "report/apply.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "report/json.h"
+
+static const char *const outcome_names[] = {
+	[HP_OUTCOME_APPLIED] = "applied",
+	[HP_OUTCOME_REVERTED] = "reverted",
+	[HP_OUTCOME_ROLLED_BACK] = "rolled-back",
+	[HP_OUTCOME_REFUSED] = "refused",
+	[HP_OUTCOME_STUCK] = "stuck",
+};
+
+static const char *const phase_names[HP_PHASES] = {
+	[HP_PHASE_CHECK] = "check",	      [HP_PHASE_ARM] = "arm",
+	[HP_PHASE_BASELINE] = "baseline",     [HP_PHASE_LOAD] = "load",
+	[HP_PHASE_TRANSITION] = "transition", [HP_PHASE_FIRST_CALL] = "first-call",
+	[HP_PHASE_ALL_TASKS] = "all-tasks",   [HP_PHASE_UNLOAD] = "unload",
+	[HP_PHASE_VERIFIED] = "verified",     [HP_PHASE_ROLLBACK] = "rollback",
+};
+
+const char *hp_outcome__name(enum hp_outcome outcome)
+{
+	return outcome_names[outcome];
+}
+
+const char *hp_phase__name(enum hp_phase phase)
+{
+	return phase_names[phase];
+}
+
+void hp_apply_report__phase(struct hp_apply_report *report, enum hp_phase phase, uint64_t start_ns,
+			    uint64_t end_ns)
+{
+	report->phase[phase] = (struct hp_phase_time){
+		.reached = true,
+		.start_ns = start_ns > report->begin_ns ? start_ns - report->begin_ns : 0,
+		.took_ns = end_ns > start_ns ? end_ns - start_ns : 0,
+	};
+}
+
+void hp_apply_report__free(struct hp_apply_report *report)
+{
+	hp_progress_free(&report->progress);
+	hp_verify_report__free(&report->verify);
+	hp_measure_report__free(&report->measure);
+}
+
+static json_t *phases_json(const struct hp_apply_report *report)
+{
+	json_t *array = json_array();
+
+	for (int i = 0; i < HP_PHASES; i++)
+		if (report->phase[i].reached)
+			hp_json_append(&array,
+				       json_pack("{s:s, s:I, s:I}", "phase", phase_names[i],
+						 "start_ns", (json_int_t)report->phase[i].start_ns,
+						 "took_ns", (json_int_t)report->phase[i].took_ns));
+	return array;
+}
+
+static json_t *error_json(const struct hp_error *err)
+{
+	if (err->reason == HP_E_NONE)
+		return json_null();
+	return json_pack("{s:s, s:o, s:s}", "code", hp_reason_code(err->reason), "message",
+			 hp_json_text(err->message), "hint", hp_reason_hint(err->reason));
+}
+
+/* A stack as its lines. */
+static json_t *stack_json(const char *stack)
+{
+	json_t *array;
+
+	if (!stack)
+		return json_null();
+	array = json_array();
+	while (*stack) {
+		size_t length = strcspn(stack, "\n");
+		_cleanup_free_ char *line = strndup(stack, length);
+
+		if (length)
+			hp_json_append(&array, line ? hp_json_text(line) : NULL);
+		stack += length + (stack[length] == '\n');
+	}
+	return array;
+}
+
+static json_t *blockers_json(const struct hp_progress *progress)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < progress->blocker_count; i++) {
+		const struct hp_blocker *b = &progress->blockers[i];
+		char state[2] = { b->state ? b->state : '?', '\0' };
+		char comm[sizeof(b->comm) + 1] = "";
+
+		memcpy(comm, b->comm, sizeof(b->comm));
+		hp_json_append(&array, json_pack("{s:i, s:i, s:b, s:o, s:o, s:o}", "pid", b->pid,
+						 "tgid", b->tgid, "kthread", b->kthread, "state",
+						 hp_json_text(state), "comm", hp_json_text(comm),
+						 "stack", stack_json(b->stack)));
+	}
+	return array;
+}
+
+static json_t *count_or_null(uint64_t count)
+{
+	return count == HP_COUNT_UNKNOWN ? json_null() : json_integer((json_int_t)count);
+}
+
+static json_t *restoration_json(const struct hp_restoration *r)
+{
+	if (!r->checked)
+		return json_null();
+	return json_pack("{s:b, s:b, s:o, s:o, s:o}", "restored", r->restored, "unloaded",
+			 r->unloaded, "old_calls", count_or_null(r->old_calls), "new_calls",
+			 count_or_null(r->new_calls), "reason", hp_json_text_or_null(r->reason));
+}
+
+json_t *hp_apply_report__json(const struct hp_apply_report *report)
+{
+	const struct hp_progress *progress = &report->progress;
+	json_t *reach = json_null();
+	json_t *body;
+
+	if (progress->total)
+		reach = json_pack("{s:I, s:I}", "switched", (json_int_t)progress->switched, "total",
+				  (json_int_t)progress->total);
+	body = json_pack(
+		"{s:o, s:o, s:s, s:i, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}",
+		"livepatch", hp_json_text_or_null(report->livepatch), "file",
+		hp_json_text(report->file), "outcome", outcome_names[report->outcome], "status",
+		(int)report->status, "error", error_json(&report->error), "phases",
+		phases_json(report), "total_ns", (json_int_t)report->total_ns, "used_ns",
+		(json_int_t)report->used_ns, "budget_ns", (json_int_t)report->budget_ns, "reach",
+		reach, "blockers", blockers_json(progress), "restoration",
+		restoration_json(&report->restoration), "verification",
+		report->verified ? hp_verify_report__body(&report->verify) : json_null(),
+		"measurement",
+		report->measured ? hp_measure_report__body(&report->measure) : json_null());
+	return hp_json_envelope(report->verb, 1, body);
+}
