@@ -28,13 +28,13 @@ const char *hp_outcome__name(enum hp_outcome outcome)
 	return outcome_names[outcome];
 }
 
-const char *hp_phase__name(enum hp_phase phase)
+const char *hp_apply_phase__name(enum hp_apply_phase phase)
 {
 	return phase_names[phase];
 }
 
-void hp_apply_report__phase(struct hp_apply_report *report, enum hp_phase phase, uint64_t start_ns,
-			    uint64_t end_ns)
+void hp_apply_report__phase(struct hp_apply_report *report, enum hp_apply_phase phase,
+			    uint64_t start_ns, uint64_t end_ns)
 {
 	report->phase[phase] = (struct hp_phase_time){
 		.reached = true,

@@ -16,7 +16,7 @@
 #include "report/verify.h"
 
 /* In the order in which they begin. Some overlap: the first call comes in the transition. */
-enum hp_phase {
+enum hp_apply_phase {
 	HP_PHASE_CHECK,	     /* the file and the host are checked */
 	HP_PHASE_ARM,	     /* the observer is armed */
 	HP_PHASE_BASELINE,   /* old code is measured */
@@ -77,8 +77,8 @@ struct hp_apply_report {
 };
 
 /* A phase lasted from @start_ns to @end_ns, both of hp_now_ns(). */
-void hp_apply_report__phase(struct hp_apply_report *report, enum hp_phase phase, uint64_t start_ns,
-			    uint64_t end_ns);
+void hp_apply_report__phase(struct hp_apply_report *report, enum hp_apply_phase phase,
+			    uint64_t start_ns, uint64_t end_ns);
 
 /* Frees what the report owns, not the report. */
 void hp_apply_report__free(struct hp_apply_report *report);
@@ -92,6 +92,6 @@ json_t *hp_apply_report__json(const struct hp_apply_report *report);
 
 /* "applied", "rolled-back", … and "check", "first-call", …: the words of JSON. */
 const char *hp_outcome__name(enum hp_outcome outcome);
-const char *hp_phase__name(enum hp_phase phase);
+const char *hp_apply_phase__name(enum hp_apply_phase phase);
 
 #endif
