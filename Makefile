@@ -100,6 +100,14 @@ $(B)/man/%: docs/man/%.scd
 	$(Q)mkdir -p $(@D)
 	$(Q)scdoc < $< > $@
 
+# The overview lists all reason codes: from where they are declared.
+$(B)/man/hotproof.1: docs/man/hotproof.1.scd user/base/reasons.def user/base/exit_status.h \
+		     scripts/man-reasons
+	$(call say,MAN,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)scripts/man-reasons user/base/reasons.def < $< > $@.scd
+	$(Q)scdoc < $@.scd > $@ && rm -f $@.scd
+
 setup:
 	$(Q)scripts/setup
 
