@@ -307,7 +307,7 @@ int hp_journal_entry__init(struct hp_journal_entry *entry, const char *engine, c
 }
 
 int hp_journal__set_phase(struct hp_journal *journal, struct hp_journal_entry *entry,
-			  enum hp_phase phase, struct hp_error *err)
+			  enum hp_journal_phase phase, struct hp_error *err)
 {
 	hp_journal_entry__stamp(entry, phase);
 	return hp_journal__write(journal, entry, err);

@@ -16,7 +16,7 @@
 #include "base/error.h"
 #include "engines/engine.h"
 
-enum hp_phase {
+enum hp_journal_phase {
 	HP_PHASE_LOADING,   /* about to be applied, or being applied */
 	HP_PHASE_APPLIED,   /* hotproof finished: it is meant to stay */
 	HP_PHASE_REVERTING, /* about to be reverted, or being reverted */
@@ -26,7 +26,7 @@ enum hp_phase {
 struct hp_journal_entry {
 	char hotfix[HP_NAME_MAX];
 	char engine[16];
-	enum hp_phase phase;
+	enum hp_journal_phase phase;
 	char file[PATH_MAX]; /* what was applied, absolute */
 	char srcversion[64]; /* of it, "" when it has none */
 	char build_id[64];   /* the same, hexadecimal */
@@ -63,7 +63,7 @@ int hp_journal_entry__init(struct hp_journal_entry *entry, const char *engine, c
 
 /* This process goes on to @phase with @entry. Sets its loader and time, then writes it. */
 int hp_journal__set_phase(struct hp_journal *journal, struct hp_journal_entry *entry,
-			  enum hp_phase phase, struct hp_error *err);
+			  enum hp_journal_phase phase, struct hp_error *err);
 
 /* Write @entry as it is: on disk, whole, or not at all. */
 int hp_journal__write(struct hp_journal *journal, const struct hp_journal_entry *entry,
@@ -86,6 +86,6 @@ bool hp_journal_entry__loader_alive(const struct hp_journal_entry *entry);
 /* Was @entry written in this boot? */
 bool hp_journal_entry__this_boot(const struct hp_journal_entry *entry);
 
-const char *hp_phase_name(enum hp_phase phase);
+const char *hp_journal_phase__name(enum hp_journal_phase phase);
 
 #endif

@@ -22,7 +22,7 @@ static const char *const phase_names[] = {
 	[HP_PHASE_DAMAGED] = "damaged",
 };
 
-const char *hp_phase_name(enum hp_phase phase)
+const char *hp_journal_phase__name(enum hp_journal_phase phase)
 {
 	return phase_names[phase];
 }
@@ -33,7 +33,7 @@ char *hp_journal_entry__format(const struct hp_journal_entry *e)
 		json_pack("{s:s, s:i, s:o, s:s, s:s, s:o, s:s, s:s, s:s, s:i, s:I, s:I, s:I}",
 			  "schema", "hotproof.journal", "version", VERSION, "hotfix",
 			  hp_json_text(e->hotfix), "engine", e->engine, "phase",
-			  hp_phase_name(e->phase), "file", hp_json_text(e->file), "srcversion",
+			  hp_journal_phase__name(e->phase), "file", hp_json_text(e->file), "srcversion",
 			  e->srcversion, "build_id", e->build_id, "boot_id", e->boot_id, "pid",
 			  e->pid, "pid_start", (json_int_t)e->pid_start, "time",
 			  (json_int_t)e->time, "phase_time", (json_int_t)e->phase_time);
@@ -70,7 +70,7 @@ int hp_journal_entry__parse(const char *text, struct hp_journal_entry *e)
 	if (strcmp(schema, "hotproof.journal") || version != VERSION)
 		goto out;
 	e->phase = HP_PHASE_DAMAGED;
-	for (enum hp_phase p = HP_PHASE_LOADING; p < HP_PHASE_DAMAGED; p++)
+	for (enum hp_journal_phase p = HP_PHASE_LOADING; p < HP_PHASE_DAMAGED; p++)
 		if (!strcmp(phase, phase_names[p]))
 			e->phase = p;
 	if (e->phase == HP_PHASE_DAMAGED)
@@ -125,7 +125,7 @@ static void read_boot_id(char *out, size_t size)
 	read_small("/proc/sys/kernel/random/boot_id", out, size);
 }
 
-void hp_journal_entry__stamp(struct hp_journal_entry *entry, enum hp_phase phase)
+void hp_journal_entry__stamp(struct hp_journal_entry *entry, enum hp_journal_phase phase)
 {
 	entry->phase = phase;
 	entry->phase_time = (int64_t)time(NULL);

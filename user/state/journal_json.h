@@ -12,7 +12,7 @@ char *hp_journal_entry__format(const struct hp_journal_entry *entry);
 int hp_journal_entry__parse(const char *text, struct hp_journal_entry *out);
 
 /* This process, now, in @phase. */
-void hp_journal_entry__stamp(struct hp_journal_entry *entry, enum hp_phase phase);
+void hp_journal_entry__stamp(struct hp_journal_entry *entry, enum hp_journal_phase phase);
 
 /* When process @pid started, in clock ticks since boot; 0 when there is none, or only a zombie. */
 uint64_t hp_process_start(int pid);
