@@ -40,7 +40,12 @@ BPF_CFLAGS := -std=gnu11 -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_$(ARCH) -Wa
 	      -Wno-unused-parameter -Iinclude -Ivmlinux -I/usr/include/$(shell uname -m)-linux-gnu -MMD -MP
 
 bpf_src   := $(wildcard bpf/*.bpf.c)
-skeletons := $(bpf_src:%.bpf.c=$(B)/%.skel.h)
+# Light skeletons leave CO-RE to the kernel: they load without parsing its BTF, which takes longer
+# than all they do. What is attached to a function chosen at run time needs libbpf's full ones.
+light_src := $(wildcard bpf/klp_*.bpf.c)
+full_skel  := $(patsubst %.bpf.c,$(B)/%.skel.h,$(filter-out $(light_src),$(bpf_src)))
+light_skel := $(light_src:%.bpf.c=$(B)/%.lskel.h)
+skeletons  := $(full_skel) $(light_skel)
 user_src  := $(filter-out user/main.c,$(wildcard user/*.c user/*/*.c user/*/*/*.c))
 user_obj  := $(user_src:%.c=$(B)/%.o)
 unit_src  := $(wildcard tests/unit/test_*.c)
@@ -68,9 +73,15 @@ $(B)/bpf/%.bpf.o: bpf/%.bpf.c Makefile
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@.tmp -MF $(@:.o=.d) -MT $@
 	$(Q)$(BPFTOOL) gen object $@ $@.tmp && rm -f $@.tmp
 
-$(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
+# For these files only: of one whose source is gone, only -MP may speak.
+$(full_skel): $(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@
+
+$(light_skel): $(B)/bpf/%.lskel.h: $(B)/bpf/%.bpf.o
+	$(call say,LSKEL,$@)
+	$(Q)echo '#pragma GCC system_header' > $@
+	$(Q)$(BPFTOOL) gen skeleton -L $< name $(subst -,_,$*)_bpf >> $@
 
 # Skeletons are generated headers: they must exist before the first object is compiled; after that
 # the dependency files know who includes which.

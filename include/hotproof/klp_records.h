@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The ABI between bpf/klp.bpf.c and user/engines/klp/: what the kernel's own
+ * The ABI between bpf/klp_*.bpf.c and user/engines/klp/: what the kernel's own
  * livepatch list and its tasks say, as fixed-width records.
  */
 #ifndef HOTPROOF_KLP_RECORDS_H

@@ -44,6 +44,7 @@ static int klp_open(struct hp_engine_state **out, struct hp_error *err)
 	if (!state)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	ret = hp_klp_reader__open(&state->reader, err);
+	ret = ret ?: hp_klp_reader__find_list(state->reader, err);
 	if (ret) {
 		klp_close(state);
 		return ret;
@@ -368,9 +369,8 @@ static int klp_point(const struct hp_target *target, enum hp_point_role role,
 	snprintf(point->object, sizeof(point->object), "%s", new ? target->hotfix : target->object);
 	snprintf(point->symbol, sizeof(point->symbol), "%s",
 		 new ? target->replacement : target->symbol);
-	/* A trampoline finds its function by name: with several of that name, by the first. */
-	point->trampoline = new || (role == HP_POINT_OLD_ENTRY && !target->entry_taken &&
-				    !target->patched && !target->sympos);
+	point->trampoline =
+		new || (role == HP_POINT_OLD_ENTRY && !target->entry_taken && !target->patched);
 	return 0;
 }
 

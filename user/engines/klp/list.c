@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "bpf/klp.skel.h"
+#include "bpf/klp_list.lskel.h"
 
 #define RECORDS_MAX 65536 /* a list that a freed node bent into a circle ends here */
 #define WALKS_MAX   16
@@ -53,7 +53,7 @@ static uint64_t read_word(struct hp_klp_reader *reader, const char *variable)
 /* 0 for a whole walk, -EAGAIN when the list changed under it. */
 static int walk_once(struct hp_klp_reader *reader, struct walk *walk)
 {
-	struct hp_klp_step *step = &reader->skel->bss->hp_step;
+	struct hp_klp_step *step = &reader->list->bss->hp_step;
 	int ret;
 
 	walk->count = 0;
@@ -64,7 +64,7 @@ static int walk_once(struct hp_klp_reader *reader, struct walk *walk)
 	for (;;) {
 		/* The union's rest would be the last record's. */
 		memset(&step->p, 0, sizeof(*step) - offsetof(struct hp_klp_step, p));
-		ret = hp_klp_reader__run(reader->skel->progs.hp_klp_next);
+		ret = hp_klp_reader__run(reader->list->progs.hp_klp_next.prog_fd);
 		if (ret)
 			return ret;
 		if (step->error || walk->count >= RECORDS_MAX)
@@ -206,8 +206,10 @@ int hp_klp_list__read(struct hp_klp_reader *reader, struct hp_klp_snapshot **out
 	__cleanup(hp_cleanup_hp_klp_snapshot__free) struct hp_klp_snapshot *snap = NULL;
 	__cleanup(walk_free) struct walk walk = { 0 };
 	struct hp_klp_symbol symbol;
-	int ret;
+	int ret = hp_klp_reader__find_list(reader, err);
 
+	if (ret)
+		return ret;
 	snap = calloc(1, sizeof(*snap));
 	if (!snap)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");

@@ -7,16 +7,15 @@
 #include <string.h>
 
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 
-#include "base/log.h"
-#include "bpf/klp.skel.h"
+#include "bpf/klp_list.lskel.h"
+#include "engines/klp/tasks.h"
 
-int hp_klp_reader__run(const struct bpf_program *prog)
+int hp_klp_reader__run(int prog_fd)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
 
-	return bpf_prog_test_run_opts(bpf_program__fd(prog), &opts);
+	return bpf_prog_test_run_opts(prog_fd, &opts);
 }
 
 /* "symbol+0xoffset/0xsize [module]", sprint_symbol() of kernel/kallsyms.c. */
@@ -39,8 +38,8 @@ static void parse_symbol(const char *text, struct hp_klp_symbol *out)
 
 static int run_lookup(struct hp_klp_reader *reader, struct hp_klp_symbol *out)
 {
-	const struct hp_klp_lookup *lookup = &reader->skel->bss->hp_lookup;
-	int ret = hp_klp_reader__run(reader->skel->progs.hp_klp_symbol);
+	const struct hp_klp_lookup *lookup = &reader->list->bss->hp_lookup;
+	int ret = hp_klp_reader__run(reader->list->progs.hp_klp_symbol.prog_fd);
 
 	if (ret || lookup->error)
 		return ret ?: (int)lookup->error;
@@ -54,7 +53,7 @@ static int run_lookup(struct hp_klp_reader *reader, struct hp_klp_symbol *out)
 
 int hp_klp_reader__at(struct hp_klp_reader *reader, uint64_t address, struct hp_klp_symbol *out)
 {
-	struct hp_klp_lookup *lookup = &reader->skel->bss->hp_lookup;
+	struct hp_klp_lookup *lookup = &reader->list->bss->hp_lookup;
 
 	memset(lookup, 0, sizeof(*lookup));
 	lookup->address = address;
@@ -64,7 +63,7 @@ int hp_klp_reader__at(struct hp_klp_reader *reader, uint64_t address, struct hp_
 int hp_klp_reader__find(struct hp_klp_reader *reader, const char *object, const char *name,
 			struct hp_klp_symbol *out)
 {
-	struct hp_klp_lookup *lookup = &reader->skel->bss->hp_lookup;
+	struct hp_klp_lookup *lookup = &reader->list->bss->hp_lookup;
 	bool vmlinux = !strcmp(object, "vmlinux");
 	int ret;
 
@@ -78,35 +77,14 @@ int hp_klp_reader__find(struct hp_klp_reader *reader, const char *object, const 
 	return ret;
 }
 
-/* An object that failed to load cannot be loaded again: each try opens its own. */
-static int load(struct hp_klp_reader *reader, bool tasks)
-{
-	int cpus = libbpf_num_possible_cpus();
-	int ret;
-
-	reader->skel = klp_bpf__open();
-	if (!reader->skel)
-		return -errno;
-	if (cpus > 0)
-		reader->skel->rodata->possible_cpus = (unsigned int)cpus;
-	bpf_program__set_autoload(reader->skel->progs.hp_klp_tasks, tasks);
-	ret = klp_bpf__load(reader->skel);
-	if (!ret && tasks) {
-		reader->tasks = bpf_program__attach_iter(reader->skel->progs.hp_klp_tasks, NULL);
-		if (!reader->tasks)
-			ret = -errno;
-	}
-	if (ret) {
-		klp_bpf__destroy(reader->skel);
-		reader->skel = NULL;
-	}
-	return ret;
-}
-
-static int find_list(struct hp_klp_reader *reader, struct hp_error *err)
+int hp_klp_reader__find_list(struct hp_klp_reader *reader, struct hp_error *err)
 {
 	struct hp_klp_symbol symbol;
-	int ret = hp_klp_reader__find(reader, "vmlinux", "klp_patches", &symbol);
+	int ret;
+
+	if (reader->klp_patches)
+		return 0;
+	ret = hp_klp_reader__find(reader, "vmlinux", "klp_patches", &symbol);
 
 	if (ret == -EPERM)
 		return hp_fail(err, HP_E_KLP_HIDDEN,
@@ -130,23 +108,18 @@ int hp_klp_reader__open(struct hp_klp_reader **out, struct hp_error *err)
 	*out = NULL;
 	if (!reader)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
-	ret = load(reader, true);
-	if (ret) {
-		int first = ret;
-
-		/* Some lockdowns and LSMs take iterators and leave syscall programs. */
-		ret = load(reader, false);
-		if (!ret)
-			hp_info("no task iterator here (%s): reading /proc instead",
-				strerror(-first));
+	reader->list = klp_list_bpf__open();
+	if (!reader->list) {
+		free(reader);
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	}
+	ret = klp_list_bpf__load(reader->list);
 	if (ret == -EPERM || ret == -EACCES)
 		hp_fail_errno(err, HP_E_KLP_PRIVILEGE, ret,
 			      "the kernel refuses the BPF programs that read its livepatch list");
 	else if (ret)
 		hp_fail_errno(err, HP_E_KLP_READER, ret,
 			      "the BPF programs that read the livepatch list do not load");
-	ret = ret ?: find_list(reader, err);
 	if (ret) {
 		hp_klp_reader__close(reader);
 		return ret;
@@ -159,7 +132,7 @@ void hp_klp_reader__close(struct hp_klp_reader *reader)
 {
 	if (!reader)
 		return;
-	bpf_link__destroy(reader->tasks);
-	klp_bpf__destroy(reader->skel);
+	hp_klp_tasks__close(reader->tasks);
+	klp_list_bpf__destroy(reader->list);
 	free(reader);
 }

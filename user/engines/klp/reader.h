@@ -15,27 +15,32 @@
 #include "engines/engine.h"
 #include "hotproof/klp_records.h"
 
-struct klp_bpf;
-struct bpf_link;
-struct bpf_program;
+struct klp_list_bpf;
+struct klp_tasks_bpf;
 
 struct hp_klp_reader {
-	struct klp_bpf *skel;
-	struct bpf_link *tasks; /* the task iterator, NULL where it was refused */
-	uint64_t klp_patches;	/* address of the list's head */
+	struct klp_list_bpf *list;
+	struct klp_tasks_bpf *tasks; /* NULL before it is needed, and where it is refused */
+	bool tasks_refused;
+	uint64_t klp_patches; /* address of the list's head, 0 until it is found */
 };
 
 /*
- * Load the programs and find the list. Needs CAP_BPF and CAP_PERFMON, and for the list's address
- * CAP_SYSLOG with kernel.kptr_restrict below 2. Returns 0 and a reader owned by the caller, or a
- * negative errno with @err filled.
+ * Load the programs. Needs CAP_BPF and CAP_PERFMON. Returns 0 and a reader owned by the caller, or
+ * a negative errno with @err filled.
  */
 int hp_klp_reader__open(struct hp_klp_reader **out, struct hp_error *err);
 void hp_klp_reader__close(struct hp_klp_reader *reader);
 HP_DEFINE_CLEANUP(struct hp_klp_reader *, hp_klp_reader__close)
 
+/*
+ * Find the list. Needs CAP_SYSLOG, and kernel.kptr_restrict below 2: without them the kernel tells
+ * no address by name. The tasks can be read all the same.
+ */
+int hp_klp_reader__find_list(struct hp_klp_reader *reader, struct hp_error *err);
+
 /* Run one of the syscall programs; 0 or a negative errno. */
-int hp_klp_reader__run(const struct bpf_program *prog);
+int hp_klp_reader__run(int prog_fd);
 
 /* A symbol of the kernel or of a module. */
 struct hp_klp_symbol {

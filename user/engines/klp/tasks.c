@@ -11,7 +11,7 @@
 
 #include "base/log.h"
 #include "hotproof/klp_records.h"
-#include "bpf/klp.skel.h"
+#include "bpf/klp_tasks.lskel.h"
 
 #define PF_KTHREAD 0x00200000
 
@@ -114,15 +114,47 @@ static int parse(const struct stream *s, struct hp_progress *out)
 	return -EPROTO;
 }
 
+void hp_klp_tasks__close(struct klp_tasks_bpf *tasks)
+{
+	klp_tasks_bpf__destroy(tasks);
+}
+
+static int load(struct hp_klp_reader *reader)
+{
+	int cpus = libbpf_num_possible_cpus();
+	int ret;
+
+	reader->tasks = klp_tasks_bpf__open();
+	if (!reader->tasks)
+		return -ENOMEM;
+	if (cpus > 0)
+		reader->tasks->rodata->possible_cpus = (unsigned int)cpus;
+	ret = klp_tasks_bpf__load(reader->tasks);
+	if (!ret) {
+		int fd = bpf_link_create(reader->tasks->progs.hp_klp_tasks.prog_fd, 0,
+					 BPF_TRACE_ITER, NULL);
+
+		if (fd >= 0)
+			reader->tasks->links.hp_klp_tasks_fd = fd; /* closed by destroy */
+		else
+			ret = fd;
+	}
+	if (ret) {
+		klp_tasks_bpf__destroy(reader->tasks);
+		reader->tasks = NULL;
+	}
+	return ret;
+}
+
 static int iterate(struct hp_klp_reader *reader, int wanted, bool stacks, struct hp_progress *out)
 {
 	__cleanup(stream_free) struct stream s = { 0 };
 	_cleanup_close_ int fd = -1;
 	int ret;
 
-	reader->skel->bss->wanted_state = wanted;
-	reader->skel->bss->want_stacks = stacks;
-	fd = bpf_iter_create(bpf_link__fd(reader->tasks));
+	reader->tasks->bss->wanted_state = wanted;
+	reader->tasks->bss->want_stacks = stacks;
+	fd = bpf_iter_create(reader->tasks->links.hp_klp_tasks_fd);
 	if (fd < 0)
 		return fd;
 	ret = read_all(fd, &s);
@@ -132,18 +164,23 @@ static int iterate(struct hp_klp_reader *reader, int wanted, bool stacks, struct
 int hp_klp_tasks__read(struct hp_klp_reader *reader, int wanted, bool stacks,
 		       struct hp_progress *out, struct hp_error *err)
 {
-	int ret;
+	int ret = 0;
 
 	memset(out, 0, sizeof(*out));
-	if (!reader || !reader->tasks)
-		return hp_klp_tasks__read_proc(NULL, wanted, stacks, out, err);
-	ret = iterate(reader, wanted, stacks, out);
+	if (reader && !reader->tasks && !reader->tasks_refused) {
+		ret = load(reader);
+		reader->tasks_refused = ret;
+	}
+	if (!ret && reader && reader->tasks)
+		ret = iterate(reader, wanted, stacks, out);
 	if (ret == -ENOMEM) {
 		hp_progress_free(out);
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	}
-	if (ret) {
-		hp_debug("the task iterator failed: %s", strerror(-ret));
+	if (ret)
+		/* Some lockdowns and LSMs take iterators away and leave syscall programs. */
+		hp_info("no task iterator here (%s): reading /proc instead", strerror(-ret));
+	if (ret || !reader || !reader->tasks) {
 		hp_progress_free(out);
 		return hp_klp_tasks__read_proc(NULL, wanted, stacks, out, err);
 	}

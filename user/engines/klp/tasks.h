@@ -20,4 +20,7 @@ int hp_klp_tasks__read(struct hp_klp_reader *reader, int wanted, bool stacks,
 int hp_klp_tasks__read_proc(const char *proc, int wanted, bool stacks, struct hp_progress *out,
 			    struct hp_error *err);
 
+/* The iterator's programs, loaded by the first hp_klp_tasks__read(); NULL is no error. */
+void hp_klp_tasks__close(struct klp_tasks_bpf *tasks);
+
 #endif

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+// SPDX-License-Identifier: GPL-2.0
 /*
  * A cursor over the kernel's own list of livepatches: klp_patches -> objects -> functions, and for
  * each function the ftrace_ops that carry it. Programs of type syscall: they run when user space
@@ -8,8 +8,13 @@
  * bpf_probe_read_kernel(), so a patch that is freed meanwhile gives stale bytes or an error, never
  * a fault; user space walks until two walks agree.
  */
-#ifndef HP_BPF_KLP_LIST_H
-#define HP_BPF_KLP_LIST_H
+#include "klp.h"
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+
+#include <hotproof/klp_records.h>
 
 /* Not the programs' context: bpf_probe_read_kernel_str() cannot write there. One reader at a time. */
 struct hp_klp_step hp_step;
@@ -186,4 +191,4 @@ int hp_klp_symbol(void *ctx)
 	return 0;
 }
 
-#endif
+char LICENSE[] SEC("license") = "GPL";

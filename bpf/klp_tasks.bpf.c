@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+// SPDX-License-Identifier: GPL-2.0
 /*
  * One pass over all tasks: how many have the wanted livepatch state, and those that have not, with
  * their kernel stacks as text. The kernel symbolises (%pB), so nobody parses /proc/kallsyms.
@@ -6,8 +6,14 @@
  * klp_try_complete_transition() also waits for the idle task of every possible CPU. They have no
  * pid, so no iterator shows them: the last call reads them from the run queues.
  */
-#ifndef HP_BPF_KLP_TASKS_H
-#define HP_BPF_KLP_TASKS_H
+#include "klp.h"
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+#include <hotproof/klp_records.h>
 
 #define MAX_CPUS 8192
 
@@ -103,4 +109,4 @@ int hp_klp_tasks(struct bpf_iter__task *ctx)
 	return 0;
 }
 
-#endif
+char LICENSE[] SEC("license") = "GPL";
