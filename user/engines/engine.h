@@ -70,6 +70,9 @@ enum hp_redirect {
 	HP_REDIRECT_UNKNOWN,	/* could not be read */
 };
 
+/* "in-place", "broken", … : the words of reports and JSON. */
+const char *hp_redirect_name(enum hp_redirect redirect);
+
 struct hp_read_back {
 	enum hp_redirect redirect;
 	char reason[160]; /* what was read, for the report */

@@ -1,19 +1,136 @@
 // SPDX-License-Identifier: GPL-2.0
-/* hotproof recover. */
+/* hotproof recover: clean up after a hotproof that was killed. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "engines/klp/klp.h"
 #include "report/error.h"
+#include "report/json.h"
+#include "report/recover.h"
+#include "state/journal.h"
+#include "state/recover.h"
 #include "verbs/verbs.h"
+
+#define DEFAULT_BUDGET (30 * HP_NSEC_PER_SEC)
+
+/* Whoever holds the lock that long is at work, not on its way out. */
+#define LOCK_WAIT (200 * HP_NSEC_PER_MSEC)
+
+static int undo(struct hp_journal *journal, struct hp_recovery *r, uint64_t budget)
+{
+	struct hp_journal_entry entry = r->entry; /* the report shows what was found */
+	struct hp_engine_state *state;
+	int ret = hp_klp_engine.open(&state, &r->err);
+
+	if (ret)
+		return ret;
+	/* So that a recover that is killed as well leaves the right trace. */
+	ret = hp_journal__set_phase(journal, &entry, HP_PHASE_REVERTING, &r->err);
+	hp_progress("%s: reverting", r->entry.hotfix);
+	ret = ret
+		      ?: hp_engine__undo(&hp_klp_engine, state, r->entry.hotfix,
+					 hp_now_ns() + budget, &r->err);
+	hp_progress_end();
+	hp_klp_engine.close(state);
+	return ret;
+}
+
+static void recover_one(struct hp_journal *journal, struct hp_recovery *r, uint64_t budget,
+			bool dry_run)
+{
+	struct hp_recover_facts facts;
+	int ret = 0;
+
+	hp_recover__look(&r->entry, &facts);
+	r->action = hp_recover__decide(&r->entry, &facts, r->why, sizeof(r->why));
+	if (dry_run || r->action == HP_RECOVER_KEEP || r->action == HP_RECOVER_WAIT)
+		return;
+	if (r->action == HP_RECOVER_UNDO)
+		ret = undo(journal, r, budget);
+	ret = ret ?: hp_journal__remove(journal, r->entry.hotfix, &r->err);
+	r->done = !ret;
+}
+
+static int recover_all(struct hp_recover_report *report, uint64_t budget, struct hp_error *err)
+{
+	__cleanup(hp_cleanup_hp_journal__close) struct hp_journal *journal = NULL;
+	_cleanup_free_ struct hp_journal_entry *entries = NULL;
+	size_t count = 0;
+	int ret = hp_journal__open(&journal, err);
+
+	ret = ret ?: hp_journal__list(journal, &entries, &count, err);
+	if (ret || !count)
+		return ret;
+	if (!report->dry_run) {
+		ret = hp_journal__lock(journal, hp_now_ns() + LOCK_WAIT, err);
+		if (ret)
+			return ret;
+		/* Under the lock they stay as they are. */
+		free(entries);
+		entries = NULL;
+		ret = hp_journal__list(journal, &entries, &count, err);
+		if (ret || !count)
+			return ret;
+	}
+	report->entries = calloc(count, sizeof(*report->entries));
+	if (!report->entries)
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	for (size_t i = 0; i < count; i++) {
+		struct hp_recovery *r = &report->entries[report->count++];
+
+		r->entry = entries[i];
+		recover_one(journal, r, budget, report->dry_run);
+	}
+	return 0;
+}
+
+/* The status of the first failure: the reasons are in the report. */
+static int status_of(const struct hp_recover_report *report)
+{
+	for (size_t i = 0; i < report->count; i++)
+		if (report->entries[i].err.reason != HP_E_NONE)
+			return hp_reason_exit(report->entries[i].err.reason);
+	return HP_EXIT_OK;
+}
 
 HP_VERB(recover)
 {
-	static const struct hp_option options[] = { { 0 } };
+	uint64_t budget = DEFAULT_BUDGET;
+	struct hp_recover_report report = { 0 };
+	const struct hp_option options[] = {
+		{ "budget", HP_OPT_DURATION, &budget, "TIME",
+		  "how long one revert may take (default 30s)" },
+		{ "dry-run", HP_OPT_FLAG, &report.dry_run, NULL,
+		  "say what would be done, change nothing" },
+		{ 0 },
+	};
 	struct hp_globals globals = { 0 };
 	struct hp_error err = { 0 };
 	int first = hp_options_parse(cmd, options, &globals, argc, argv, &err);
+	int ret, status;
 
 	if (first < 0)
 		return hp_report_error(&globals, cmd->name, &err);
 	if (globals.help)
 		return HP_EXIT_OK;
-	hp_fail(&err, HP_E_INTERNAL, "not built yet");
+	if (first < argc) {
+		hp_fail(&err, HP_E_USAGE, "recover takes no operand, not '%s'", argv[first]);
+		return hp_report_error(&globals, cmd->name, &err);
+	}
+	ret = recover_all(&report, budget, &err);
+	status = status_of(&report);
+	if (!ret && globals.json) {
+		json_t *json = hp_recover_report__json(&report);
+
+		ret = json ? hp_json_print(json) : -ENOMEM;
+	} else if (!ret) {
+		ret = hp_recover_report__print(&report, stdout);
+	}
+	hp_recover_report__free(&report);
+	if (!ret)
+		return status;
+	hp_fail_errno(&err, HP_E_INTERNAL, ret, "cannot report");
 	return hp_report_error(&globals, cmd->name, &err);
 }

@@ -1,19 +1,117 @@
 // SPDX-License-Identifier: GPL-2.0
-/* hotproof status. */
+/* hotproof status: every livepatch of this host, as far as the caller may see. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "engines/klp/list.h"
+#include "engines/klp/tasks.h"
 #include "report/error.h"
+#include "report/json.h"
+#include "report/status.h"
 #include "verbs/verbs.h"
+
+/* The kernel's own list, or else what sysfs shows to everybody. */
+static int read_list(struct hp_klp_reader *reader, struct hp_error *why,
+		     struct hp_status_report *report, struct hp_error *err)
+{
+	if (reader && !hp_klp_list__read(reader, &report->snap, why))
+		return 0;
+	hp_debug("%s\n%s", why->message, why->detail);
+	snprintf(report->limited, sizeof(report->limited), "%s (%s: %s)", why->message,
+		 hp_reason_code(why->reason), hp_reason_hint(why->reason));
+	return hp_klp_list__read_sysfs(NULL, &report->snap, err);
+}
+
+static void read_tasks(struct hp_klp_reader *reader, struct hp_status_report *report)
+{
+	bool transition = false, enabled = false;
+	struct hp_error err = { 0 };
+	int wanted = -1;
+
+	for (size_t i = 0; i < report->snap->count; i++) {
+		transition |= report->snap->patches[i].transition;
+		enabled |= report->snap->patches[i].enabled;
+	}
+	if (!transition && !enabled)
+		return; /* nothing to reach */
+	if (transition)
+		wanted = report->snap->target_state;
+	if (hp_klp_tasks__read(reader, wanted, true, &report->progress, &err))
+		snprintf(report->no_progress, sizeof(report->no_progress), "%s", err.message);
+}
+
+static void read_journal(struct hp_status_report *report)
+{
+	__cleanup(hp_cleanup_hp_journal__close) struct hp_journal *journal = NULL;
+	_cleanup_free_ struct hp_journal_entry *entries = NULL;
+	struct hp_error err = { 0 };
+	size_t count = 0;
+	int ret = hp_journal__open(&journal, &err);
+
+	ret = ret ?: hp_journal__list(journal, &entries, &count, &err);
+	if (!ret && count) {
+		report->entries = calloc(count, sizeof(*report->entries));
+		if (!report->entries)
+			ret = hp_fail(&err, HP_E_NOMEM, "out of memory");
+	}
+	if (ret) {
+		snprintf(report->no_journal, sizeof(report->no_journal), "%s", err.message);
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct hp_status_entry *e = &report->entries[report->entry_count++];
+
+		e->entry = entries[i];
+		hp_recover__look(&e->entry, &e->facts);
+		e->action = hp_recover__decide(&e->entry, &e->facts, e->why, sizeof(e->why));
+	}
+}
+
+static int gather(struct hp_status_report *report, struct hp_error *err)
+{
+	__cleanup(hp_cleanup_hp_klp_reader__close) struct hp_klp_reader *reader = NULL;
+	struct hp_error why = { 0 };
+	int ret;
+
+	hp_klp_reader__open(&reader, &why);
+	ret = read_list(reader, &why, report, err);
+	if (ret)
+		return ret;
+	read_tasks(reader, report);
+	read_journal(report);
+	return 0;
+}
 
 HP_VERB(status)
 {
 	static const struct hp_option options[] = { { 0 } };
+	struct hp_status_report report = { 0 };
 	struct hp_globals globals = { 0 };
 	struct hp_error err = { 0 };
 	int first = hp_options_parse(cmd, options, &globals, argc, argv, &err);
+	int ret;
 
 	if (first < 0)
 		return hp_report_error(&globals, cmd->name, &err);
 	if (globals.help)
 		return HP_EXIT_OK;
-	hp_fail(&err, HP_E_INTERNAL, "not built yet");
+	if (first < argc) {
+		hp_fail(&err, HP_E_USAGE, "status takes no operand, not '%s'", argv[first]);
+		return hp_report_error(&globals, cmd->name, &err);
+	}
+	ret = gather(&report, &err);
+	if (!ret && globals.json) {
+		json_t *json = hp_status_report__json(&report);
+
+		ret = json ? hp_json_print(json) : -ENOMEM;
+	} else if (!ret) {
+		ret = hp_status_report__print(&report, stdout, globals.color, globals.verbosity);
+	}
+	hp_status_report__free(&report);
+	if (!ret)
+		return HP_EXIT_OK;
+	hp_fail_errno(&err, HP_E_INTERNAL, ret, "cannot report");
 	return hp_report_error(&globals, cmd->name, &err);
 }

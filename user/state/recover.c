@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Deciding about entries of the journal. What was not finished is undone and not finished: nobody
+ * proved it, and whoever asked for it has seen no report.
+ */
+#include "state/recover.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "engines/klp/sysfs.h"
+
+void hp_recover__look(const struct hp_journal_entry *entry, struct hp_recover_facts *facts)
+{
+	char srcversion[sizeof(entry->srcversion)];
+
+	facts->this_boot = hp_journal_entry__this_boot(entry);
+	facts->loader_alive = hp_journal_entry__loader_alive(entry);
+	facts->registered = hp_klp_sysfs__exists(NULL, entry->hotfix);
+	facts->loaded = hp_klp_sysfs__module_exists(NULL, entry->hotfix);
+	hp_klp_sysfs__srcversion(NULL, entry->hotfix, srcversion, sizeof(srcversion));
+	/* A module may have none. */
+	facts->same_file =
+		!entry->srcversion[0] || !srcversion[0] || !strcmp(entry->srcversion, srcversion);
+}
+
+enum hp_recover_action hp_recover__decide(const struct hp_journal_entry *entry,
+					  const struct hp_recover_facts *facts, char *why,
+					  size_t size)
+{
+	if (entry->phase == HP_PHASE_DAMAGED) {
+		snprintf(why, size, "its entry in the journal cannot be read");
+		return HP_RECOVER_FORGET;
+	}
+	if (!facts->this_boot) {
+		snprintf(why, size, "the host has been restarted since");
+		return HP_RECOVER_FORGET;
+	}
+	if (facts->loader_alive && entry->phase != HP_PHASE_APPLIED) {
+		snprintf(why, size, "hotproof (pid %d) is at work on it", entry->pid);
+		return HP_RECOVER_WAIT;
+	}
+	if (facts->loaded && !facts->same_file) {
+		snprintf(why, size, "somebody has loaded another module of that name since");
+		return HP_RECOVER_FORGET;
+	}
+	if (entry->phase == HP_PHASE_APPLIED) {
+		if (facts->registered) {
+			snprintf(why, size, "applied");
+			return HP_RECOVER_KEEP;
+		}
+		snprintf(why, size, "somebody else has reverted it");
+		return HP_RECOVER_FORGET;
+	}
+	if (facts->registered || facts->loaded) {
+		snprintf(why, size, "its loader (pid %d) died while %s it", entry->pid,
+			 entry->phase == HP_PHASE_LOADING ? "applying" : "reverting");
+		return HP_RECOVER_UNDO;
+	}
+	snprintf(why, size, "its loader (pid %d) died, and nothing is loaded", entry->pid);
+	return HP_RECOVER_FORGET;
+}
+
+const char *hp_recover_action_name(enum hp_recover_action action)
+{
+	static const char *const names[] = {
+		[HP_RECOVER_KEEP] = "keep",
+		[HP_RECOVER_WAIT] = "wait",
+		[HP_RECOVER_FORGET] = "forget",
+		[HP_RECOVER_UNDO] = "revert",
+	};
+
+	return names[action];
+}
