@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "engines/klp/sysfs.h"
 #include "bpf/klp_list.lskel.h"
 
 #define RECORDS_MAX 65536 /* a list that a freed node bent into a circle ends here */
@@ -220,7 +221,7 @@ int hp_klp_list__read(struct hp_klp_reader *reader, struct hp_klp_snapshot **out
 	if (build(snap, &walk))
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	snap->target_state = walk.transition_patch ? walk.target_state : -1;
-	snap->ftrace_disabled = -1;
+	snap->ftrace_disabled = hp_klp_sysfs__ftrace_disabled(NULL);
 	if (!hp_klp_reader__find(reader, "vmlinux", "ftrace_disabled", &symbol))
 		snap->ftrace_disabled = (int)symbol.word != 0;
 	hp_klp_snapshot__resolve(snap);

@@ -125,18 +125,37 @@ static bool judge_ops(const struct hp_klp_func *func, struct hp_read_back *out)
 	return true;
 }
 
-/* The call at the entry leads to ftrace's trampoline for these ops, or to one for several. */
-static const char *call_destination(const struct hp_klp_func *func)
+/* Does the call at the entry lead to ftrace's trampoline for these ops alone? */
+static bool calls_own_trampoline(const struct hp_klp_func *func)
 {
 	size_t offset = hp_klp_entry__offset(func->entry);
 	uint64_t destination;
 	int32_t relative;
 
+	if (classify(func->entry + offset) != ENTRY_CALL)
+		return false;
 	memcpy(&relative, func->entry + offset + 1, sizeof(relative));
 	destination = func->old_addr + offset + CALL_LEN + (uint64_t)(int64_t)relative;
-	if (func->trampoline && destination - func->trampoline < func->trampoline_size)
-		return "the livepatch's own trampoline";
-	return "ftrace";
+	return func->trampoline && destination - func->trampoline < func->trampoline_size;
+}
+
+/*
+ * ftrace is dead: nobody can observe or revert the livepatch any more. Where several users share
+ * the function, arch_ftrace_ops_list_func() stops before it reaches the livepatch, too.
+ */
+static void judge_dead(const struct hp_klp_func *func, struct hp_read_back *out)
+{
+	const unsigned char *site = func->entry + hp_klp_entry__offset(func->entry);
+	const char *entry = "cannot be read";
+
+	if (func->have_entry && classify(site) != ENTRY_CALL)
+		entry = "is no call: calls run the old code";
+	else if (func->have_entry && calls_own_trampoline(func))
+		entry = "still leads to the livepatch";
+	else if (func->have_entry)
+		entry = "calls ftrace, which redirects nothing";
+	say(out, HP_REDIRECT_BROKEN,
+	    "ftrace has stopped itself after an error (see dmesg); the entry %s", entry);
 }
 
 void hp_klp_snapshot__read_back(const struct hp_klp_snapshot *snap,
@@ -157,13 +176,7 @@ void hp_klp_snapshot__read_back(const struct hp_klp_snapshot *snap,
 	} else if (!func->patched) {
 		say(out, HP_REDIRECT_ABSENT, "not registered");
 	} else if (snap->ftrace_disabled == 1) {
-		/* Nobody keeps the entry right any more, and nobody can observe or revert it. */
-		say(out, HP_REDIRECT_BROKEN,
-		    "ftrace has stopped itself after an error (see dmesg); the target's entry %s",
-		    !func->have_entry ? "cannot be read"
-		    : classify(func->entry + hp_klp_entry__offset(func->entry)) == ENTRY_CALL
-			    ? "is still a call"
-			    : "is no longer a call: calls run the old code");
+		judge_dead(func, out);
 	} else if (!func->have_ops || !func->ops_known) {
 		say(out, HP_REDIRECT_UNKNOWN, "its ftrace_ops could not be read");
 	} else if (!judge_ops(func, out)) {
@@ -176,7 +189,7 @@ void hp_klp_snapshot__read_back(const struct hp_klp_snapshot *snap,
 		say(out, HP_REDIRECT_SUPERSEDED, "%s takes the calls", func->superseded_by);
 	} else {
 		say(out, HP_REDIRECT_IN_PLACE, "the entry calls %s, which leads to %s",
-		    call_destination(func),
+		    calls_own_trampoline(func) ? "the livepatch's own trampoline" : "ftrace",
 		    func->nop		? "the old code, on purpose"
 		    : func->new_name[0] ? func->new_name
 					: "the replacement");

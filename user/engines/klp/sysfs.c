@@ -226,6 +226,17 @@ static int read_patch(const char *root, struct hp_klp_snapshot *snap, int at, co
 	return 0;
 }
 
+int hp_klp_sysfs__ftrace_disabled(const char *proc)
+{
+	char path[PATH_LEN], value[16];
+	int ret;
+
+	/* ftrace_enable_sysctl() answers nothing else once ftrace is dead. */
+	snprintf(path, sizeof(path), "%s/sys/kernel/ftrace_enabled", proc ? proc : "/proc");
+	ret = read_line(path, value, sizeof(value));
+	return ret == -ENODEV ? 1 : ret ? -1 : 0;
+}
+
 int hp_klp_list__read_sysfs(const char *root, struct hp_klp_snapshot **out, struct hp_error *err)
 {
 	__cleanup(hp_cleanup_hp_klp_snapshot__free) struct hp_klp_snapshot *snap = NULL;
@@ -248,7 +259,7 @@ int hp_klp_list__read_sysfs(const char *root, struct hp_klp_snapshot **out, stru
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	snap->source = HP_KLP_FROM_SYSFS;
 	snap->target_state = -1;
-	snap->ftrace_disabled = -1;
+	snap->ftrace_disabled = hp_klp_sysfs__ftrace_disabled(NULL);
 	while ((entry = readdir(dir)))
 		if (is_folder(dirfd(dir), entry->d_name) &&
 		    read_patch(root, snap, dirfd(dir), entry->d_name))

@@ -35,4 +35,7 @@ bool hp_klp_sysfs__module_exists(const char *root, const char *name);
 /* The module's srcversion, or "" . */
 void hp_klp_sysfs__srcversion(const char *root, const char *name, char *out, size_t size);
 
+/* Has ftrace stopped itself after an error? 1, 0, or -1 when it cannot be told. */
+int hp_klp_sysfs__ftrace_disabled(const char *proc);
+
 #endif
