@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* hotproof: the command table. Each verb reads the rest of the command line itself. */
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -41,6 +42,8 @@ int main(int argc, char **argv)
 {
 	const struct hp_command *cmd;
 
+	/* For the width of characters in tables, and whether bars may be drawn. Numbers stay "C". */
+	setlocale(LC_CTYPE, "");
 	if (argc < 2) {
 		print_usage(stderr);
 		return HP_EXIT_USAGE;

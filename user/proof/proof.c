@@ -7,12 +7,14 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "proof/sites.h"
 
 struct hp_proof {
 	const struct hp_target *targets;
 	size_t count;
 	struct hp_proof_opts opts;
 	struct hp_watch *watch;
+	struct hp_sites *sites;		/* NULL: not asked for */
 	struct hp_window_result window; /* the last one */
 };
 
@@ -44,13 +46,38 @@ int hp_proof__open(struct hp_proof **out, const struct hp_target *targets, size_
 
 void hp_proof__close(struct hp_proof *proof)
 {
+	if (proof->sites)
+		hp_sites__close(proof->sites);
 	hp_watch__close(proof->watch);
 	free(proof);
+}
+
+void hp_proof__find_sites(struct hp_proof *proof)
+{
+	int ret = hp_sites__start(&proof->sites, proof->targets, proof->count);
+
+	if (ret)
+		hp_warn("call sites cannot be looked for: %s", strerror(-ret));
 }
 
 struct hp_watch *hp_proof__watch(struct hp_proof *proof)
 {
 	return proof->watch;
+}
+
+size_t hp_proof__count(const struct hp_proof *proof)
+{
+	return proof->count;
+}
+
+const struct hp_target *hp_proof__target(const struct hp_proof *proof, size_t i)
+{
+	return &proof->targets[i];
+}
+
+const char *hp_proof__exercise(const struct hp_proof *proof)
+{
+	return proof->opts.exercise;
 }
 
 /* An earlier target with the same old body: its probe there sees the calls of both. */
@@ -63,7 +90,7 @@ static bool shares_old_body(const struct hp_proof *proof, size_t i, size_t *with
 	return false;
 }
 
-void hp_proof__arm(struct hp_proof *proof, enum hp_point_role role, bool time)
+void hp_proof__arm(struct hp_proof *proof, enum hp_point_role role, struct hp_arm_opts opts)
 {
 	for (size_t i = 0; i < proof->count; i++) {
 		struct hp_point point = { 0 };
@@ -73,7 +100,9 @@ void hp_proof__arm(struct hp_proof *proof, enum hp_point_role role, bool time)
 			continue;
 		if (proof->opts.point(&proof->targets[i], role, &point))
 			continue;
-		hp_watch__arm(proof->watch, i, &point, time);
+		if (opts.no_trampoline)
+			point.trampoline = false;
+		hp_watch__arm(proof->watch, i, &point, opts.time);
 	}
 }
 
@@ -84,19 +113,24 @@ void hp_proof__disarm(struct hp_proof *proof, enum hp_point_role role)
 }
 
 int hp_proof__window(struct hp_proof *proof, enum hp_pm_state state, enum hp_point_role role,
-		     const char *what, struct hp_error *err)
+		     uint64_t for_ns, bool until_exercised, const char *what, struct hp_error *err)
 {
 	struct hp_window window = {
 		.state = state,
-		.for_ns = proof->opts.for_ns,
+		.for_ns = for_ns,
 		.exercise = proof->opts.exercise,
-		.until_exercised = proof->opts.until_exercised,
+		.until_exercised = until_exercised,
 		.min_calls = proof->opts.min_calls,
 		.role = role,
 		.what = what,
 	};
 
 	return hp_watch__run(proof->watch, &window, &proof->window, err);
+}
+
+const struct hp_window_result *hp_proof__last_window(const struct hp_proof *proof)
+{
+	return &proof->window;
 }
 
 static void describe_point(struct hp_verify_point *out, const struct hp_watch_point *in)
@@ -201,12 +235,15 @@ int hp_proof__decide(struct hp_proof *proof, enum hp_pm_state state,
 {
 	_cleanup_free_ struct hp_watch_result *seen = calloc(proof->count + 1, sizeof(*seen));
 	_cleanup_free_ struct hp_verify_target *all = calloc(proof->count + 1, sizeof(*all));
+	struct hp_verify_report unshown = { 0 };
 	int ret = 0;
 
 	memset(report, 0, sizeof(*report));
 	report->targets = calloc(proof->count + 1, sizeof(*report->targets));
-	if (!seen || !all || !report->targets) {
-		free(report->targets);
+	unshown.targets = calloc(proof->count + 1, sizeof(*unshown.targets));
+	if (!seen || !all || !report->targets || !unshown.targets) {
+		hp_verify_report__free(report);
+		hp_verify_report__free(&unshown);
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	}
 	for (size_t i = 0; i < proof->count && !ret; i++)
@@ -222,6 +259,9 @@ int hp_proof__decide(struct hp_proof *proof, enum hp_pm_state state,
 		shares_old_body(proof, n, &with);
 		old_body = &seen[with].point[HP_POINT_OLD_BODY];
 		fill_target(proof, n, &seen[n], old_body, &redirects[n], &all[n]);
+		if (proof->sites)
+			ret = hp_sites__fill(proof->sites, n, &seen[n].point[HP_POINT_NEW_ENTRY],
+					     old_body, &all[n]);
 		decide_target(proof, n, &seen[n], old_body, &redirects[n],
 			      next < proof->count ? all[next].verdict : HP_VERDICT_UNKNOWN,
 			      &all[n]);
@@ -230,13 +270,14 @@ int hp_proof__decide(struct hp_proof *proof, enum hp_pm_state state,
 	report->exercise.command = proof->opts.exercise;
 	report->exercise.status = proof->window.exercise_status;
 	for (size_t i = 0; i < proof->count; i++) {
+		struct hp_verify_report *into = hidden && hidden[i] ? &unshown : report;
+
 		hp_watch_result_free(&seen[i]);
-		if (ret || (hidden && hidden[i]))
-			continue;
-		if (all[i].scoped != HP_COUNT_UNKNOWN)
+		into->targets[into->target_count++] = all[i];
+		if (into == report && all[i].scoped != HP_COUNT_UNKNOWN)
 			report->exercise.calls += all[i].scoped;
-		report->targets[report->target_count++] = all[i];
 	}
+	hp_verify_report__free(&unshown);
 	report->window_ns = proof->window.ns;
 	report->min_calls = proof->opts.min_calls;
 	report->min_coverage = proof->opts.min_coverage;

@@ -46,18 +46,36 @@ int hp_proof__open(struct hp_proof **out, const struct hp_target *targets, size_
 void hp_proof__close(struct hp_proof *proof);
 HP_DEFINE_CLEANUP(struct hp_proof *, hp_proof__close)
 
+/* Look for call sites in the background from now on; the targets' old addresses are known. */
+void hp_proof__find_sites(struct hp_proof *proof);
+
 struct hp_watch *hp_proof__watch(struct hp_proof *proof);
+size_t hp_proof__count(const struct hp_proof *proof);
+const struct hp_target *hp_proof__target(const struct hp_proof *proof, size_t i);
+const char *hp_proof__exercise(const struct hp_proof *proof);
+
+/* How a role's points are to be observed. */
+struct hp_arm_opts {
+	bool time;	    /* entry and exit */
+	bool no_trampoline; /* not even where one may stand: to time old and new the same way */
+};
 
 /*
  * Arm one role's point of every target, as far as the target has one (an unloaded object has no
  * old body). What cannot be armed is kept as an obstacle and shows in the verdict.
  */
-void hp_proof__arm(struct hp_proof *proof, enum hp_point_role role, bool time);
+void hp_proof__arm(struct hp_proof *proof, enum hp_point_role role, struct hp_arm_opts opts);
 void hp_proof__disarm(struct hp_proof *proof, enum hp_point_role role);
 
-/* Run a window in @state, by the options; @role tells which calls count as exercised. */
+/*
+ * Run a window and count its calls under @state. It lasts @for_ns (0: until the workload ends), or
+ * with @until_exercised until every target had enough calls at @role.
+ */
 int hp_proof__window(struct hp_proof *proof, enum hp_pm_state state, enum hp_point_role role,
-		     const char *what, struct hp_error *err);
+		     uint64_t for_ns, bool until_exercised, const char *what, struct hp_error *err);
+
+/* The last window. */
+const struct hp_window_result *hp_proof__last_window(const struct hp_proof *proof);
 
 /* What the engine says about target @i right now; the proof asks for it when it decides. */
 struct hp_redirect_state {

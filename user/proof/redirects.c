@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct hp_target *find_target(const struct hp_target *all, size_t count,
+const struct hp_target *hp_redirects__find(const struct hp_target *all, size_t count,
 					   const struct hp_target *wanted)
 {
 	for (size_t i = 0; i < count; i++)
@@ -57,7 +57,7 @@ int hp_redirects__read(const struct hp_engine *engine, struct hp_engine_state *s
 	if (ret)
 		return ret;
 	for (size_t i = 0; i < count; i++) {
-		const struct hp_target *now = find_target(all, all_count, &targets[i]);
+		const struct hp_target *now = hp_redirects__find(all, all_count, &targets[i]);
 
 		targets[i].patched = now && now->patched;
 		targets[i].transition = now && now->transition;

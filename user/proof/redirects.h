@@ -6,6 +6,10 @@
 #include "engines/engine.h"
 #include "proof/proof.h"
 
+/* The target of @all that is @wanted (hotfix, object, symbol, sympos), NULL when there is none. */
+const struct hp_target *hp_redirects__find(const struct hp_target *all, size_t count,
+					   const struct hp_target *wanted);
+
 /*
  * Ask @engine about @targets: registered, in transition, reach, and read back. @targets is brought
  * up to date (patched, superseded_by). @out has room for @count. 0 or a negative errno with @err.

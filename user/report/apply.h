@@ -31,10 +31,10 @@ enum hp_apply_phase {
 };
 
 enum hp_outcome {
+	HP_OUTCOME_REFUSED, /* nothing was changed; what a report says until it is told better */
 	HP_OUTCOME_APPLIED,
 	HP_OUTCOME_REVERTED,
 	HP_OUTCOME_ROLLED_BACK, /* as before: the apply or the revert was undone */
-	HP_OUTCOME_REFUSED,	/* nothing was changed */
 	HP_OUTCOME_STUCK,	/* neither done nor undone; ->error says why */
 };
 

@@ -33,7 +33,7 @@ json_t *hp_recover_report__json(const struct hp_recover_report *report)
 		hp_json_append(&array,
 			       json_pack("{s:o, s:s, s:o, s:s, s:i, s:s, s:s, s:b, s:o}",
 					 "livepatch", hp_json_text(r->entry.hotfix), "phase",
-					 hp_phase_name(r->entry.phase), "file",
+					 hp_journal_phase__name(r->entry.phase), "file",
 					 hp_json_text_or_null(r->entry.file), "time",
 					 hp_time_text(r->entry.time).s, "pid", r->entry.pid,
 					 "action", hp_recover_action_name(r->action), "reason",

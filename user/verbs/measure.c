@@ -1,19 +1,195 @@
 // SPDX-License-Identifier: GPL-2.0
-/* hotproof measure. */
+/* hotproof measure: what a call of a function costs, old code or new. */
+#include <errno.h>
+#include <langinfo.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/interrupt.h"
+#include "engines/klp/klp.h"
+#include "proof/cost.h"
 #include "report/error.h"
+#include "report/json.h"
+#include "verbs/session.h"
 #include "verbs/verbs.h"
+
+#define DEFAULT_WINDOW_NS (10 * HP_NSEC_PER_SEC)
+
+/* Why a side has no numbers. */
+#define OLD_IS_REPLACED                                                                   \
+	"livepatched: its calls run the new code, and nothing is attached to its entry; " \
+	"'apply --baseline' measures both"
+#define NEW_IS_NONE "no livepatch replaces it"
+
+struct options {
+	struct hp_proof_opts proof;
+	const char *livepatch;
+	uint64_t for_ns;
+};
+
+/* "FUNCTION", or "OBJECT:FUNCTION" for one of a module. */
+static void split_name(const char *operand, struct hp_target *out)
+{
+	const char *colon = strchr(operand, ':');
+
+	memset(out, 0, sizeof(*out));
+	snprintf(out->object, sizeof(out->object), "%.*s",
+		 colon ? (int)(colon - operand) : (int)strlen("vmlinux"),
+		 colon ? operand : "vmlinux");
+	snprintf(out->symbol, sizeof(out->symbol), "%s", colon ? colon + 1 : operand);
+}
+
+/* The livepatch's target that takes the calls of @wanted, or NULL. */
+static const struct hp_target *find_replaced(const struct hp_target *all, size_t count,
+					     const struct hp_target *wanted, bool any_object,
+					     const char *livepatch)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct hp_target *t = &all[i];
+
+		if (strcmp(t->symbol, wanted->symbol) || !t->patched)
+			continue;
+		if (!any_object && strcmp(t->object, wanted->object))
+			continue;
+		if (livepatch ? !strcmp(t->hotfix, livepatch) : !t->superseded_by[0])
+			return t;
+	}
+	return NULL;
+}
+
+static int find_targets(struct hp_session *session, const struct options *opts, char **names,
+			size_t count, struct hp_target *targets, struct hp_error *err)
+{
+	_cleanup_free_ struct hp_target *all = NULL;
+	size_t all_count;
+	int ret = session->engine->discover(session->state, NULL, &all, &all_count, err);
+
+	for (size_t i = 0; !ret && i < count; i++) {
+		const struct hp_target *replaced;
+		struct hp_error why = { 0 };
+
+		split_name(names[i], &targets[i]);
+		replaced = find_replaced(all, all_count, &targets[i], !strchr(names[i], ':'),
+					 opts->livepatch);
+		if (replaced) {
+			targets[i] = *replaced;
+			continue;
+		}
+		if (opts->livepatch)
+			return hp_fail(err, HP_E_NO_FUNCTION,
+				       "no loaded livepatch '%s' replaces %s", opts->livepatch,
+				       names[i]);
+		ret = session->engine->resolve(session->state, NULL, &targets[i], 1, &why);
+		if (!ret && !targets[i].old_addr)
+			ret = -ENOENT;
+		if (ret && why.reason && why.reason != HP_E_KLP_NO_SYMBOL) {
+			*err = why;
+			return ret;
+		}
+		if (ret)
+			return hp_fail(err, HP_E_NO_FUNCTION, "%s has no function %s",
+				       targets[i].object, targets[i].symbol);
+	}
+	return ret;
+}
+
+/* The code that takes the calls is timed: the replacement, or the function itself. */
+static void arm(struct hp_session *session, struct hp_proof *proof, const struct hp_target *targets,
+		size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct hp_point point;
+		enum hp_point_role role =
+			targets[i].patched ? HP_POINT_NEW_ENTRY : HP_POINT_OLD_ENTRY;
+
+		if (!session->engine->point(&targets[i], role, &point))
+			hp_watch__arm(hp_proof__watch(proof), i, &point, true);
+	}
+}
+
+static void explain_sides(const struct hp_target *targets, struct hp_measure_report *report)
+{
+	for (size_t i = 0; i < report->function_count; i++) {
+		bool patched = targets[i].patched;
+		struct hp_measure_side *side =
+			&report->functions[i].side[patched ? HP_MEASURE_OLD : HP_MEASURE_NEW];
+
+		snprintf(side->reason, sizeof(side->reason), "%s",
+			 patched ? OLD_IS_REPLACED : NEW_IS_NONE);
+	}
+}
+
+static int measure(const struct options *opts, char **names, size_t count,
+		   struct hp_measure_report *report, struct hp_error *err)
+{
+	__cleanup(hp_session_close) struct hp_session session = { .engine = &hp_klp_engine };
+	_cleanup_free_ struct hp_target *targets = calloc(count + 1, sizeof(*targets));
+	__cleanup(hp_cleanup_hp_proof__close) struct hp_proof *proof = NULL;
+	int ret;
+
+	if (!targets)
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	ret = session.engine->open(&session.state, err);
+	ret = ret ?: find_targets(&session, opts, names, count, targets, err);
+	ret = ret ?: hp_proof__open(&proof, targets, count, &opts->proof, err);
+	if (ret)
+		return ret;
+	arm(&session, proof, targets, count);
+	ret = hp_proof__window(proof, HP_PM_ACTIVE, HP_POINT_NEW_ENTRY, opts->for_ns, false,
+			       "measuring", err);
+	ret = ret
+		      ?: hp_cost__collect(proof, HP_MEASURE_OLD, HP_POINT_OLD_ENTRY, HP_PM_ACTIVE,
+					  report, err);
+	ret = ret
+		      ?: hp_cost__collect(proof, HP_MEASURE_NEW, HP_POINT_NEW_ENTRY, HP_PM_ACTIVE,
+					  report, err);
+	if (ret)
+		return ret;
+	explain_sides(targets, report);
+	return hp_cost__finish(proof, report, err);
+}
+
+static int print(const struct hp_measure_report *report, const struct hp_globals *globals)
+{
+	bool ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
+
+	if (globals->json)
+		return hp_json_print(hp_measure_report__json(report));
+	return hp_measure_report__print(report, stdout, globals->color, ascii);
+}
 
 HP_VERB(measure)
 {
-	static const struct hp_option options[] = { { 0 } };
+	struct options opts = { .proof = { .point = hp_klp_engine.point, .time = true } };
+	const struct hp_option options[] = {
+		{ "livepatch", HP_OPT_STRING, &opts.livepatch, "NAME",
+		  "the replacement of this livepatch (that which takes the calls)" },
+		{ "for", HP_OPT_DURATION, &opts.for_ns, "TIME",
+		  "measure so long (10s; with --exercise until it ends)" },
+		{ "exercise", HP_OPT_STRING, &opts.proof.exercise, "CMD",
+		  "run this workload meanwhile" },
+		{ 0 },
+	};
+	struct hp_measure_report report = { 0 };
 	struct hp_globals globals = { 0 };
 	struct hp_error err = { 0 };
 	int first = hp_options_parse(cmd, options, &globals, argc, argv, &err);
+	int ret, status;
 
+	if (first >= 0 && !globals.help && first == argc)
+		first = hp_fail(&err, HP_E_USAGE, "name at least one function");
 	if (first < 0)
 		return hp_report_error(&globals, cmd->name, &err);
 	if (globals.help)
 		return HP_EXIT_OK;
-	hp_fail(&err, HP_E_INTERNAL, "not built yet");
-	return hp_report_error(&globals, cmd->name, &err);
+	if (!opts.for_ns && !opts.proof.exercise)
+		opts.for_ns = DEFAULT_WINDOW_NS;
+	hp_interrupt_catch();
+	ret = measure(&opts, argv + first, (size_t)(argc - first), &report, &err);
+	if (!ret && print(&report, &globals))
+		ret = hp_fail(&err, HP_E_OUTPUT, "the report cannot be written");
+	status = ret ? (int)hp_report_error(&globals, cmd->name, &err) : (int)report.status;
+	hp_measure_report__free(&report);
+	return status;
 }

@@ -9,9 +9,18 @@
 #include "proof/redirects.h"
 #include "report/error.h"
 #include "report/json.h"
+#include "report/junit.h"
+#include "verbs/session.h"
 #include "verbs/verbs.h"
 
 #define DEFAULT_WINDOW_NS (10 * HP_NSEC_PER_SEC)
+
+struct options {
+	struct hp_proof_opts proof;
+	uint64_t for_ns; /* 0: until the workload ends */
+	bool until_exercised;
+	const char *junit;
+};
 
 /* What is verified: the targets asked for, and those of later livepatches that supersede them. */
 struct subject {
@@ -89,21 +98,10 @@ static void drop_unrelated(struct subject *s)
 	s->count = kept;
 }
 
-struct session {
-	const struct hp_engine *engine;
-	struct hp_engine_state *state;
-};
-
-static void session_close(struct session *session)
-{
-	if (session->state)
-		session->engine->close(session->state);
-}
-
-static int verify(const struct hp_proof_opts *opts, char **names, int count,
+static int verify(const struct options *opts, char **names, int count,
 		  struct hp_verify_report *report, struct hp_error *err)
 {
-	__cleanup(session_close) struct session session = { .engine = &hp_klp_engine };
+	__cleanup(hp_session_close) struct hp_session session = { .engine = &hp_klp_engine };
 	__cleanup(subject_free) struct subject s = { 0 };
 	__cleanup(hp_cleanup_hp_proof__close) struct hp_proof *proof = NULL;
 	int ret;
@@ -113,12 +111,14 @@ static int verify(const struct hp_proof_opts *opts, char **names, int count,
 	if (ret)
 		return ret;
 	drop_unrelated(&s);
-	ret = hp_proof__open(&proof, s.targets, s.count, opts, err);
+	ret = hp_proof__open(&proof, s.targets, s.count, &opts->proof, err);
 	if (ret)
 		return ret;
-	hp_proof__arm(proof, HP_POINT_OLD_BODY, false);
-	hp_proof__arm(proof, HP_POINT_NEW_ENTRY, false);
-	ret = hp_proof__window(proof, HP_PM_ACTIVE, HP_POINT_NEW_ENTRY, "verifying", err);
+	hp_proof__find_sites(proof);
+	hp_proof__arm(proof, HP_POINT_OLD_BODY, (struct hp_arm_opts){ 0 });
+	hp_proof__arm(proof, HP_POINT_NEW_ENTRY, (struct hp_arm_opts){ 0 });
+	ret = hp_proof__window(proof, HP_PM_ACTIVE, HP_POINT_NEW_ENTRY, opts->for_ns,
+			       opts->until_exercised, "verifying", err);
 	return ret
 		       ?: hp_redirects__decide(session.engine, session.state, proof, HP_PM_ACTIVE,
 					       s.targets, s.count, s.hidden, report, err);
@@ -126,18 +126,21 @@ static int verify(const struct hp_proof_opts *opts, char **names, int count,
 
 HP_VERB(verify)
 {
-	struct hp_proof_opts opts = { .point = hp_klp_engine.point, .callers = true };
+	struct options opts = {
+		.proof = { .point = hp_klp_engine.point, .callers = true },
+	};
 	const struct hp_option options[] = {
 		{ "for", HP_OPT_DURATION, &opts.for_ns, "TIME",
 		  "observe so long (10s; with --exercise until it ends)" },
 		{ "until-exercised", HP_OPT_FLAG, &opts.until_exercised, NULL,
 		  "end as soon as every target has been called" },
-		{ "exercise", HP_OPT_STRING, &opts.exercise, "CMD",
+		{ "exercise", HP_OPT_STRING, &opts.proof.exercise, "CMD",
 		  "run this workload, and tell its calls from all others" },
-		{ "min-calls", HP_OPT_UINT, &opts.min_calls, "N",
+		{ "min-calls", HP_OPT_UINT, &opts.proof.min_calls, "N",
 		  "a target with fewer redirected calls is not live (1)" },
-		{ "min-coverage", HP_OPT_PERCENT, &opts.min_coverage, "PCT",
+		{ "min-coverage", HP_OPT_PERCENT, &opts.proof.min_coverage, "PCT",
 		  "a target with fewer of its call sites redirected is not live (0)" },
+		{ "junit", HP_OPT_STRING, &opts.junit, "FILE", "write a JUnit report too" },
 		{ 0 },
 	};
 	struct hp_globals globals = { 0 };
@@ -150,10 +153,12 @@ HP_VERB(verify)
 		return hp_report_error(&globals, cmd->name, &err);
 	if (globals.help)
 		return HP_EXIT_OK;
-	if (!opts.for_ns && !opts.exercise)
+	if (!opts.for_ns && !opts.proof.exercise)
 		opts.for_ns = DEFAULT_WINDOW_NS;
 	hp_interrupt_catch();
 	ret = verify(&opts, argv + first, argc - first, &report, &err);
+	if (!ret && opts.junit)
+		ret = hp_junit__write(&report, opts.junit, &err);
 	if (!ret && globals.json)
 		ret = hp_json_print(hp_verify_report__json(&report));
 	else if (!ret)

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Call sites of a proof's targets: known from code, seen at run time, put together. */
+#include "proof/sites.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "host/kallsyms.h"
+#include "host/vmlinux_image.h"
+#include "observe/callsites.h"
+
+struct hp_sites {
+	struct hp_target *targets;
+	size_t count;
+	pthread_t thread;
+	bool running;
+	volatile sig_atomic_t stop;
+	/* Written by the thread, read when it has ended. */
+	struct hp_kallsyms *symbols;
+	struct hp_vmlinux_image *image;
+	struct hp_callsites *found;
+	struct hp_error error; /* why not all of the above are there */
+};
+
+static void *search(void *arg)
+{
+	struct hp_sites *s = arg;
+	struct hp_vmlinux_source image = { .stop = &s->stop };
+	struct hp_callsites_source source = { .stop = &s->stop };
+
+	if (hp_kallsyms__open(&s->symbols, NULL, &s->error))
+		return NULL;
+	if (hp_vmlinux_image__open(&s->image, &image, &s->error))
+		return NULL;
+	if (hp_vmlinux_image__relocate(s->image, s->symbols, &s->error))
+		return NULL;
+	source.img = s->image;
+	source.ks = s->symbols;
+	hp_callsites__search(&s->found, &source, s->targets, s->count, &s->error);
+	return NULL;
+}
+
+int hp_sites__start(struct hp_sites **out, const struct hp_target *targets, size_t count)
+{
+	struct hp_sites *s = calloc(1, sizeof(*s));
+	sigset_t all, before;
+	int ret;
+
+	if (s)
+		s->targets = calloc(count + 1, sizeof(*s->targets));
+	if (!s || !s->targets) {
+		free(s);
+		return -ENOMEM;
+	}
+	memcpy(s->targets, targets, count * sizeof(*targets));
+	s->count = count;
+	/* Signals are the main thread's: they must end its sleep. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	ret = pthread_create(&s->thread, NULL, search, s);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	s->running = !ret;
+	if (ret) {
+		hp_sites__close(s);
+		return -ret;
+	}
+	*out = s;
+	return 0;
+}
+
+static void wait_for_search(struct hp_sites *s)
+{
+	if (s->running)
+		pthread_join(s->thread, NULL);
+	s->running = false;
+}
+
+void hp_sites__close(struct hp_sites *s)
+{
+	s->stop = 1;
+	wait_for_search(s);
+	if (s->found)
+		hp_callsites__close(s->found);
+	if (s->image)
+		hp_vmlinux_image__close(s->image);
+	if (s->symbols)
+		hp_kallsyms__close(s->symbols);
+	free(s->targets);
+	free(s);
+}
+
+static struct hp_verify_site *add_site(struct hp_verify_target *t)
+{
+	struct hp_verify_site *grown = realloc(t->sites, (t->site_count + 1) * sizeof(*grown));
+
+	if (!grown)
+		return NULL;
+	t->sites = grown;
+	grown += t->site_count++;
+	memset(grown, 0, sizeof(*grown));
+	return grown;
+}
+
+static int add_static(struct hp_verify_target *out, const struct hp_target_sites *known)
+{
+	for (size_t i = 0; i < known->count; i++) {
+		const struct hp_site *from = &known->sites[i];
+		struct hp_verify_site *to;
+
+		if (!from->confirmed)
+			continue;
+		to = add_site(out);
+		if (!to)
+			return -ENOMEM;
+		to->address = from->address;
+		to->symbol = from->function.name ? strdup(from->function.name) : NULL;
+		to->offset = from->offset;
+		to->kind = from->kind;
+		to->found_static = true;
+		to->countable = from->return_address != 0;
+	}
+	return 0;
+}
+
+static struct hp_verify_site *find_site(struct hp_verify_target *t, uint64_t address)
+{
+	for (size_t i = 0; i < t->site_count; i++)
+		if (t->sites[i].address == address)
+			return &t->sites[i];
+	return NULL;
+}
+
+/* The site of a call that returns to @address: a known one, or a new one seen at run time only. */
+static struct hp_verify_site *site_of_caller(struct hp_sites *s, size_t i, uint64_t address,
+					     struct hp_verify_target *out)
+{
+	struct hp_site_match match;
+	struct hp_verify_site *site = NULL;
+	struct hp_symbol symbol;
+
+	if (s->found && !hp_callsites__match(s->found, i, address, &match)) {
+		site = find_site(out, match.site->address);
+		if (site)
+			site->countable = true; /* a jump, told by the one function that has it */
+	}
+	site = site ?: find_site(out, address);
+	if (site)
+		return site;
+	site = add_site(out);
+	if (!site)
+		return NULL;
+	site->address = address;
+	site->countable = true;
+	/* The call is before the return address, which may be the next function's first byte. */
+	if (s->symbols && !hp_kallsyms__lookup(s->symbols, address - 1, &symbol, &site->offset)) {
+		site->symbol = strdup(symbol.name);
+		site->offset++;
+	}
+	return site;
+}
+
+static void explain(struct hp_sites *s, const struct hp_target_sites *known,
+		    struct hp_verify_target *out)
+{
+	size_t used;
+
+	if (!known) {
+		snprintf(out->sites_reason, sizeof(out->sites_reason), "%.*s",
+			 (int)sizeof(out->sites_reason) - 1,
+			 s->error.reason ? s->error.message : "they were not looked for");
+		return;
+	}
+	out->by_pointer = known->address_taken != 0;
+	out->sites_known = known->blind_count == 0;
+	used = (size_t)snprintf(out->sites_reason, sizeof(out->sites_reason), "%s",
+				known->blind_count ? "could not look into" : "");
+	for (size_t i = 0; i < known->blind_count && used < sizeof(out->sites_reason); i++)
+		used += (size_t)snprintf(out->sites_reason + used, sizeof(out->sites_reason) - used,
+					 "%s %s", i ? "," : "", known->blind[i]);
+}
+
+int hp_sites__fill(struct hp_sites *s, size_t i, const struct hp_watch_point *redirected,
+		   const struct hp_watch_point *stale, struct hp_verify_target *out)
+{
+	const struct hp_target_sites *known = NULL;
+
+	wait_for_search(s);
+	if (s->found && out->target.old_addr)
+		known = hp_callsites__target(s->found, i);
+	if (known && add_static(out, known))
+		return -ENOMEM;
+	for (size_t j = 0; j < redirected->caller_count + stale->caller_count; j++) {
+		bool is_stale = j >= redirected->caller_count;
+		const struct hp_caller *from =
+			is_stale ? &stale->callers[j - redirected->caller_count]
+				 : &redirected->callers[j];
+		struct hp_verify_site *site = site_of_caller(s, i, from->address, out);
+
+		if (!site)
+			return -ENOMEM;
+		if (is_stale)
+			site->stale += from->calls;
+		else
+			site->redirected += from->calls;
+	}
+	explain(s, known, out);
+	return 0;
+}
