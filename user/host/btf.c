@@ -52,6 +52,11 @@ void hp_btf__close(struct hp_btf *btf)
 	free(btf);
 }
 
+struct btf *hp_btf__vmlinux(const struct hp_btf *btf)
+{
+	return btf->vmlinux;
+}
+
 /*
  * The kernel's own BTF object of a module, by its name. The kernel keeps no index: the ids are
  * walked, the newest last. Needs CAP_SYS_ADMIN (bpf_btf_get_fd_by_id()).

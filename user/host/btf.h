@@ -14,6 +14,9 @@ int hp_btf__open(struct hp_btf **out);
 void hp_btf__close(struct hp_btf *btf);
 HP_DEFINE_CLEANUP(struct hp_btf *, hp_btf__close)
 
+/* The types of vmlinux themselves; they live as long as @btf. */
+struct btf *hp_btf__vmlinux(const struct hp_btf *btf);
+
 /*
  * The type id of function @name of @object ("vmlinux" or a loaded module). *object_fd is 0 for
  * vmlinux, else a descriptor of the module's BTF that stays open with @btf: what BPF_PROG_LOAD

@@ -16,6 +16,7 @@
 
 enum hp_feature_id {
 	/* mechanisms */
+	HP_FEATURE_BPF,
 	HP_FEATURE_BTF,
 	HP_FEATURE_MODULE_BTF,
 	HP_FEATURE_JIT,
@@ -48,7 +49,6 @@ enum hp_feature_id {
 	HP_FEATURE_LOCKDOWN,
 	HP_FEATURE_KALLSYMS,
 	HP_FEATURE_PERF_EVENTS,
-	HP_FEATURE_UNPRIVILEGED_BPF,
 	HP_FEATURE_MEMLOCK,
 	HP_FEATURE_BPFFS,
 	HP_FEATURE_CGROUP2,
@@ -104,21 +104,22 @@ struct hp_finding {
 struct hp_features;
 struct hp_feature;
 
-typedef int (*hp_probe_fn)(struct hp_features *features, const struct hp_feature *feature,
-			   struct hp_finding *found);
+typedef int (*hp_try_fn)(struct hp_features *features, const struct hp_feature *feature,
+			 struct hp_finding *found);
 
 /* A row of the table. */
 struct hp_feature {
 	const char *name; /* in --require, in JSON; public: never renamed */
 	enum hp_feature_kind kind;
-	const char *purpose;	  /* what hotproof does with it */
-	const char *lost;	  /* what cannot be had without it */
-	uint64_t capabilities;	  /* that the kernel asks for, one bit each */
-	bool admin;		  /* CAP_SYS_ADMIN stands in for every one of these */
+	const char *purpose;	   /* what hotproof does with it */
+	const char *lost;	   /* what cannot be had without it */
+	uint64_t capabilities;	   /* that the kernel asks for, one bit each */
+	bool admin;		   /* CAP_SYS_ADMIN stands in for every one of these */
 	enum hp_lockdown lockdown; /* the mode from which on it is refused; UNKNOWN for none */
-	const char *options;	  /* the kernel options that it needs, separated by spaces */
-	hp_probe_fn probe;
-	int arg; /* of the probe */
+	const char *options;	   /* the kernel options that it needs, separated by spaces */
+	bool ftrace;		   /* its calls come through ftrace */
+	hp_try_fn try;
+	int arg; /* of the try */
 };
 
 /* Nothing is tried yet. Returns 0 and an object owned by the caller, or a negative errno. */
