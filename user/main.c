@@ -7,7 +7,7 @@
 #include "verbs/verbs.h"
 
 static const struct hp_command commands[] = {
-	{ "check", "", "Say what this host can do, each feature found by trying it.", NULL,
+	{ "check", "[NAME…]", "Say what this host can do, each feature found by trying it.", NULL,
 	  hp_verb_check },
 	{ "inspect", "FILE.ko", "Show what a livepatch module replaces, without loading it.", NULL,
 	  hp_verb_inspect },
