@@ -123,8 +123,8 @@ static json_t *applied_json(const struct hp_status_entry *e)
 			 hp_json_text_or_null(e->entry.file), "srcversion",
 			 hp_json_text_or_null(e->entry.srcversion), "build_id",
 			 hp_json_text_or_null(e->entry.build_id), "time",
-			 hp_time_text(e->entry.time).s, "phase", hp_journal_phase__name(e->entry.phase),
-			 "pid", e->entry.pid);
+			 hp_time_text(e->entry.time).s, "phase",
+			 hp_journal_phase__name(e->entry.phase), "pid", e->entry.pid);
 }
 
 static json_t *patch_json(const struct hp_status_report *report, size_t i)
@@ -165,8 +165,9 @@ static json_t *unfinished_json(const struct hp_status_report *report)
 			hp_json_append(&array,
 				       json_pack("{s:o, s:s, s:i, s:b, s:s, s:s}", "livepatch",
 						 hp_json_text(e->entry.hotfix), "phase",
-						 hp_journal_phase__name(e->entry.phase), "pid", e->entry.pid,
-						 "loader_alive", e->facts.loader_alive, "recover",
+						 hp_journal_phase__name(e->entry.phase), "pid",
+						 e->entry.pid, "loader_alive",
+						 e->facts.loader_alive, "recover",
 						 hp_recover_action_name(e->action), "reason",
 						 e->why));
 	}

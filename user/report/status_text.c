@@ -48,7 +48,9 @@ static void applied_text(const struct hp_status_report *report, const char *name
 	if (e)
 		snprintf(out, size, "hotproof, %s, %s%s%s", hp_time_text(e->entry.time).s,
 			 e->entry.file, e->entry.phase == HP_PHASE_APPLIED ? "" : ", ",
-			 e->entry.phase == HP_PHASE_APPLIED ? "" : hp_journal_phase__name(e->entry.phase));
+			 e->entry.phase == HP_PHASE_APPLIED
+				 ? ""
+				 : hp_journal_phase__name(e->entry.phase));
 	else
 		snprintf(out, size, "%s", report->no_journal[0] ? "-" : "not hotproof");
 }

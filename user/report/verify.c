@@ -12,12 +12,6 @@ static const char *const role_names[HP_POINT_ROLES] = {
 	[HP_POINT_OLD_BODY] = "old-body",
 };
 
-static const char *const redirect_names[] = {
-	[HP_REDIRECT_ABSENT] = "absent",   [HP_REDIRECT_IN_PLACE] = "in-place",
-	[HP_REDIRECT_BROKEN] = "broken",   [HP_REDIRECT_SUPERSEDED] = "superseded",
-	[HP_REDIRECT_UNKNOWN] = "unknown",
-};
-
 static const char *const kind_names[] = {
 	[HP_SITE_UNKNOWN] = "unknown",
 	[HP_SITE_CALL] = "call",
@@ -146,7 +140,7 @@ static json_t *target_json(const struct hp_verify_target *t)
 			 count_or_null(t->redirected), "stale", count_or_null(t->stale), "scoped",
 			 count_or_null(t->scoped), "misses", (json_int_t)t->misses, "reach", reach,
 
-			 "redirect", "state", redirect_names[t->read_back.redirect], "reason",
+			 "redirect", "state", hp_redirect_name(t->read_back.redirect), "reason",
 			 hp_json_text_or_null(t->read_back.reason), "points", points_json(t),
 			 "call_sites", sites_json(t), "verdict", hp_verdict__name(t->verdict),
 			 "reason", hp_json_text(t->reason));
