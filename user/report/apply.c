@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "report/json.h"
+#include "report/parts.h"
 
 static const char *const outcome_names[] = {
 	[HP_OUTCOME_APPLIED] = "applied",
@@ -63,51 +64,6 @@ static json_t *phases_json(const struct hp_apply_report *report)
 	return array;
 }
 
-static json_t *error_json(const struct hp_error *err)
-{
-	if (err->reason == HP_E_NONE)
-		return json_null();
-	return json_pack("{s:s, s:o, s:s}", "code", hp_reason_code(err->reason), "message",
-			 hp_json_text(err->message), "hint", hp_reason_hint(err->reason));
-}
-
-/* A stack as its lines. */
-static json_t *stack_json(const char *stack)
-{
-	json_t *array;
-
-	if (!stack)
-		return json_null();
-	array = json_array();
-	while (*stack) {
-		size_t length = strcspn(stack, "\n");
-		_cleanup_free_ char *line = strndup(stack, length);
-
-		if (length)
-			hp_json_append(&array, line ? hp_json_text(line) : NULL);
-		stack += length + (stack[length] == '\n');
-	}
-	return array;
-}
-
-static json_t *blockers_json(const struct hp_progress *progress)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; i < progress->blocker_count; i++) {
-		const struct hp_blocker *b = &progress->blockers[i];
-		char state[2] = { b->state ? b->state : '?', '\0' };
-		char comm[sizeof(b->comm) + 1] = "";
-
-		memcpy(comm, b->comm, sizeof(b->comm));
-		hp_json_append(&array, json_pack("{s:i, s:i, s:b, s:o, s:o, s:o}", "pid", b->pid,
-						 "tgid", b->tgid, "kthread", b->kthread, "state",
-						 hp_json_text(state), "comm", hp_json_text(comm),
-						 "stack", stack_json(b->stack)));
-	}
-	return array;
-}
-
 static json_t *count_or_null(uint64_t count)
 {
 	return count == HP_COUNT_UNKNOWN ? json_null() : json_integer((json_int_t)count);
@@ -135,10 +91,10 @@ json_t *hp_apply_report__json(const struct hp_apply_report *report)
 		"{s:o, s:o, s:s, s:i, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}",
 		"livepatch", hp_json_text_or_null(report->livepatch), "file",
 		hp_json_text(report->file), "outcome", outcome_names[report->outcome], "status",
-		(int)report->status, "error", error_json(&report->error), "phases",
+		(int)report->status, "error", hp_json_error(&report->error), "phases",
 		phases_json(report), "total_ns", (json_int_t)report->total_ns, "used_ns",
 		(json_int_t)report->used_ns, "budget_ns", (json_int_t)report->budget_ns, "reach",
-		reach, "blockers", blockers_json(progress), "restoration",
+		reach, "blockers", hp_json_blockers(progress), "restoration",
 		restoration_json(&report->restoration), "verification",
 		report->verified ? hp_verify_report__body(&report->verify) : json_null(),
 		"measurement",

@@ -7,20 +7,13 @@
 #include <string.h>
 
 #include "report/json.h"
+#include "report/parts.h"
 #include "report/status.h"
 
 void hp_recover_report__free(struct hp_recover_report *report)
 {
 	free(report->entries);
 	memset(report, 0, sizeof(*report));
-}
-
-static json_t *error_json(const struct hp_error *err)
-{
-	if (err->reason == HP_E_NONE)
-		return json_null();
-	return json_pack("{s:s, s:o, s:s}", "code", hp_reason_code(err->reason), "message",
-			 hp_json_text(err->message), "hint", hp_reason_hint(err->reason));
 }
 
 json_t *hp_recover_report__json(const struct hp_recover_report *report)
@@ -37,7 +30,7 @@ json_t *hp_recover_report__json(const struct hp_recover_report *report)
 					 hp_json_text_or_null(r->entry.file), "time",
 					 hp_time_text(r->entry.time).s, "pid", r->entry.pid,
 					 "action", hp_recover_action_name(r->action), "reason",
-					 r->why, "done", r->done, "error", error_json(&r->err)));
+					 r->why, "done", r->done, "error", hp_json_error(&r->err)));
 	}
 	return hp_json_envelope("recover", 1,
 				json_pack("{s:b, s:o}", "dry_run", report->dry_run, "entries",

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "report/json.h"
+#include "report/parts.h"
 
 void hp_status_report__free(struct hp_status_report *report)
 {
@@ -82,39 +83,6 @@ static json_t *targets_json(const struct hp_klp_snapshot *snap, const struct hp_
 	return array;
 }
 
-static json_t *stack_json(const char *stack)
-{
-	json_t *array;
-
-	if (!stack)
-		return json_null();
-	array = json_array();
-	while (*stack) {
-		size_t len = strcspn(stack, "\n");
-
-		if (len)
-			hp_json_append(&array, json_stringn(stack, len));
-		stack += len + (stack[len] == '\n');
-	}
-	return array;
-}
-
-static json_t *blockers_json(const struct hp_progress *progress)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; i < progress->blocker_count; i++) {
-		const struct hp_blocker *b = &progress->blockers[i];
-		const char state[] = { b->state, 0 };
-
-		hp_json_append(&array, json_pack("{s:i, s:i, s:o, s:b, s:s, s:o}", "pid", b->pid,
-						 "tgid", b->tgid, "comm", hp_json_text(b->comm),
-						 "kthread", b->kthread, "state", state, "stack",
-						 stack_json(b->stack)));
-	}
-	return array;
-}
-
 static json_t *applied_json(const struct hp_status_entry *e)
 {
 	if (!e)
@@ -148,7 +116,7 @@ static json_t *patch_json(const struct hp_status_report *report, size_t i)
 			 patch->enabled, "transition", transition, "replace",
 			 kernel ? json_boolean(patch->replace) : json_null(), "forced",
 			 kernel ? json_boolean(patch->forced) : json_null(), "reach", reach,
-			 "blockers", patch->transition ? blockers_json(progress) : json_array(),
+			 "blockers", patch->transition ? hp_json_blockers(progress) : json_array(),
 			 "applied_by_hotproof",
 			 applied_json(hp_status_report__applied(report, patch->name)), "targets",
 			 targets_json(snap, patch));
