@@ -161,6 +161,7 @@ static void write_kernel(void)
 	BYTES(BROKEN, "\x06");
 	CALL(BROKEN + 1, target);
 	CALL(BLOB + 4, target);
+	JE(BLOB + 0x10, target);
 	JMP(TARGET_COLD, target);
 	BYTES(INDIRECT, "\xff\xd0\xc3");
 
@@ -284,6 +285,8 @@ static void write_system(void)
 	make_dir("sys/mod_a/notes");
 	make_dir("sys/mod_old");
 	make_dir("sys/mod_old/notes");
+	make_dir("sys/mod_old/sections");
+	write_text("sys/mod_old/sections/.text", "0xffffffffc0700000\n");
 	write_text("modules/modules.dep", "mod-a.ko: \nmod-old.ko: mod-a.ko\n");
 	write_module("modules/mod-a.ko", 0xbb);
 	write_module("modules/mod-old.ko", 0xdd);
@@ -392,6 +395,7 @@ static const struct expected target_sites[] = {
 	{ AT(TWO_TAILS + 6), HP_SITE_TAIL, "two_tails", 6, false, false, false },
 	{ AT(BROKEN + 1), HP_SITE_CALL, "broken", 1, false, false, true },
 	{ AT(BLOB + 4), HP_SITE_CALL, NULL, 0, false, false, true },
+	{ AT(BLOB + 0x10), HP_SITE_COND, NULL, 0, false, false, true },
 	{ AT(TARGET_COLD), HP_SITE_TAIL, "target.cold", 0, true, false, false },
 	{ MODULE + 0x80, HP_SITE_CALL, "importer", 0, false, false, false },
 	{ MODULE + 0xc0, HP_SITE_TAIL, "jumper", 0, false, false, false },
@@ -603,6 +607,8 @@ int main(void)
 		"sys/mod_a",
 		"sys/mod_old/notes/.note.gnu.build-id",
 		"sys/mod_old/notes",
+		"sys/mod_old/sections/.text",
+		"sys/mod_old/sections",
 		"sys/mod_old",
 		"sys",
 		"modules/modules.dep",

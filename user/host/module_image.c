@@ -22,11 +22,10 @@
 #include "host/build_id.h"
 #include "host/unpack.h"
 
-#define SYS_MODULE	 "/sys/module"
-#define UNPACKED_MAX	 (512u << 20)
-#define SECTIONS_MAX	 65000
-#define SECTION_MAX	 (256u << 20)
-#define NOWHERE_RELATIVE 0x80000000u /* 2 GiB back: outside of the kernel's code */
+#define SYS_MODULE   "/sys/module"
+#define UNPACKED_MAX (512u << 20)
+#define SECTIONS_MAX 65000
+#define SECTION_MAX  (256u << 20)
 
 /* What libelf says of a section, and where it runs. */
 struct section {
@@ -368,24 +367,24 @@ static void relocate(const struct hp_module_image *img, const struct hp_kallsyms
 		     const struct section *section, const GElf_Rela *rela, uint8_t *buf)
 {
 	uint64_t value = 0, place = section->public.address + rela->r_offset;
-	bool known;
 	GElf_Sym sym;
 
-	known = gelf_getsym(img->symtab, (int)GELF_R_SYM(rela->r_info), &sym) &&
-		symbol_address(img, ks, &sym, &value) == 0;
+	/* What cannot be resolved is at 0: near nothing that is looked for. */
+	if (!gelf_getsym(img->symtab, (int)GELF_R_SYM(rela->r_info), &sym) ||
+	    symbol_address(img, ks, &sym, &value))
+		value = 0;
 	value += (uint64_t)rela->r_addend;
 	switch (GELF_R_TYPE(rela->r_info)) {
 	case R_X86_64_64:
-		store(buf, section->public.size, rela->r_offset, known ? value : 0, 8);
+		store(buf, section->public.size, rela->r_offset, value, 8);
 		break;
 	case R_X86_64_32:
 	case R_X86_64_32S:
-		store(buf, section->public.size, rela->r_offset, known ? value : 0, 4);
+		store(buf, section->public.size, rela->r_offset, value, 4);
 		break;
 	case R_X86_64_PC32:
 	case R_X86_64_PLT32:
-		store(buf, section->public.size, rela->r_offset,
-		      known ? value - place : NOWHERE_RELATIVE, 4);
+		store(buf, section->public.size, rela->r_offset, value - place, 4);
 		break;
 	default: /* R_X86_64_PC64 and R_X86_64_NONE are in no code */
 		break;

@@ -314,18 +314,25 @@ static int scan_unknown(const struct hp_code *code, const struct hp_address_set 
 			const struct candidate *candidate, hp_reference_fn fn, void *arg)
 {
 	static const struct hp_symbol nobody;
-	uint64_t start = candidate->at - 2;
+	uint64_t start = candidate->at - 1;
 	struct hp_insn insn;
 	uint8_t buf[6];
-	size_t skip;
+	int ret;
 
-	if (!candidate->plain_branch || !inside(code, start) || !inside(code, candidate->at + 3) ||
-	    code->read(code->ctx, start, buf, sizeof(buf)))
+	if (!candidate->plain_branch || !inside(code, start) || !inside(code, candidate->at + 3))
 		return 0;
-	skip = buf[1] == 0xe8 || buf[1] == 0xe9;
-	if (hp_text__decode(buf + skip, sizeof(buf) - skip, start + skip, &insn))
+	ret = code->read(code->ctx, start, buf, 5);
+	if (ret)
+		return ret;
+	if (buf[0] != 0xe8 && buf[0] != 0xe9) {
+		start--; /* jcc has an opcode of two bytes */
+		ret = inside(code, start) ? code->read(code->ctx, start, buf, 6) : -ENOENT;
+		if (ret)
+			return ret == -ENOENT ? 0 : ret;
+	}
+	if (hp_text__decode(buf, candidate->at + 4 - start, start, &insn))
 		return 0;
-	return report(&insn, start + skip, set, &nobody, false, fn, arg);
+	return report(&insn, start, set, &nobody, false, fn, arg);
 }
 
 int hp_code__scan(const struct hp_code *code, const struct hp_address_set *set,
