@@ -21,7 +21,7 @@ struct check {
 	struct hp_eligibility *e;
 	const struct hp_klp_module *mod;
 	const char *root;
-	struct hp_kallsyms *ks;
+	const struct hp_kallsyms *ks;
 	bool failed; /* out of memory */
 };
 
@@ -340,11 +340,13 @@ static int run_checks(struct check *c, const struct hp_eligibility_host *host, s
 	else if (!uname(&uts))
 		snprintf(e->release, sizeof(e->release), "%s", uts.release);
 	snprintf(path, sizeof(path), "%s/proc/kallsyms", c->root);
-	ret = hp_kallsyms__open(&ks, path, err);
-	if (ret)
-		return ret;
-	c->ks = ks;
-	e->addresses_hidden = hp_kallsyms__hidden(ks);
+	if (!host || !host->symbols) {
+		ret = hp_kallsyms__open(&ks, path, err);
+		if (ret)
+			return ret;
+	}
+	c->ks = ks ?: host->symbols;
+	e->addresses_hidden = hp_kallsyms__hidden(c->ks);
 	check_vermagic(c);
 	check_module(c);
 	check_signature(c);
@@ -353,7 +355,8 @@ static int run_checks(struct check *c, const struct hp_eligibility_host *host, s
 	for (size_t i = 0; i < c->mod->reverse_count; i++)
 		check_reverse(c, &c->mod->reverses[i]);
 	check_imports(c);
-	check_traceable(c);
+	if (!host || !host->entries_elsewhere)
+		check_traceable(c);
 	check_others(c);
 	note_targets(c);
 	return c->failed ? hp_fail(err, HP_E_NOMEM, "no memory for the remarks") : 0;

@@ -53,8 +53,14 @@ struct hp_eligibility {
 
 /* Where to look; a zeroed one, or NULL, is this host. */
 struct hp_eligibility_host {
-	const char *root;    /* put before /proc, /sys and /lib/modules (tests) */
-	const char *release; /* instead of uname()'s */
+	const char *root;		   /* put before /proc, /sys and /lib/modules (tests) */
+	const char *release;		   /* instead of uname()'s */
+	const struct hp_kallsyms *symbols; /* read already, borrowed; NULL: read them */
+	/*
+	 * The engine will look at the targets' entries itself: do not go through the list of all
+	 * functions that ftrace knows, which takes as long as all the rest.
+	 */
+	bool entries_elsewhere;
 };
 
 /*

@@ -46,18 +46,18 @@ int hp_proof__open(struct hp_proof **out, const struct hp_target *targets, size_
 
 void hp_proof__close(struct hp_proof *proof)
 {
-	if (proof->sites)
-		hp_sites__close(proof->sites);
 	hp_watch__close(proof->watch);
 	free(proof);
 }
 
-void hp_proof__find_sites(struct hp_proof *proof)
+void hp_proof__find_sites(struct hp_proof *proof, struct hp_sites *sites)
 {
-	int ret = hp_sites__start(&proof->sites, proof->targets, proof->count);
+	int ret = hp_sites__search(sites, proof->targets, proof->count);
 
 	if (ret)
 		hp_warn("call sites cannot be looked for: %s", strerror(-ret));
+	else
+		proof->sites = sites;
 }
 
 struct hp_watch *hp_proof__watch(struct hp_proof *proof)

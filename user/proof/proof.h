@@ -18,6 +18,7 @@
 #include "report/verify.h"
 
 struct hp_proof;
+struct hp_sites;
 
 /*
  * Where calls of @target can be counted: the engine's answer. -ENOENT when the target has no such
@@ -46,8 +47,11 @@ int hp_proof__open(struct hp_proof **out, const struct hp_target *targets, size_
 void hp_proof__close(struct hp_proof *proof);
 HP_DEFINE_CLEANUP(struct hp_proof *, hp_proof__close)
 
-/* Look for call sites in the background from now on; the targets' old addresses are known. */
-void hp_proof__find_sites(struct hp_proof *proof);
+/*
+ * Look for the targets' call sites with @sites, in the background, from now on: their old addresses
+ * are known. @sites is borrowed until the proof is closed.
+ */
+void hp_proof__find_sites(struct hp_proof *proof, struct hp_sites *sites);
 
 struct hp_watch *hp_proof__watch(struct hp_proof *proof);
 size_t hp_proof__count(const struct hp_proof *proof);

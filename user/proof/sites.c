@@ -13,26 +13,62 @@
 #include "host/vmlinux_image.h"
 #include "observe/callsites.h"
 
+/* How far the thread has come, and what it waits for. */
+enum stage {
+	STAGE_READING,	 /* the symbols */
+	STAGE_WAITING,	 /* symbols read; for targets */
+	STAGE_SEARCHING, /* targets given */
+};
+
 struct hp_sites {
-	struct hp_target *targets;
-	size_t count;
 	pthread_t thread;
 	bool running;
 	volatile sig_atomic_t stop;
-	/* Written by the thread, read when it has ended. */
+
+	pthread_mutex_t lock; /* of the stage */
+	pthread_cond_t changed;
+	enum stage stage;
+
+	struct hp_target *targets; /* given to the thread with STAGE_SEARCHING */
+	size_t count;
+
+	/* Written by the thread; the symbols are read from STAGE_WAITING on, the rest at its end. */
 	struct hp_kallsyms *symbols;
 	struct hp_vmlinux_image *image;
 	struct hp_callsites *found;
 	struct hp_error error; /* why not all of the above are there */
 };
 
-static void *search(void *arg)
+static void set_stage(struct hp_sites *s, enum stage stage)
+{
+	pthread_mutex_lock(&s->lock);
+	s->stage = stage;
+	pthread_cond_broadcast(&s->changed);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* Wait for @stage; false when it is not to be reached any more. */
+static bool wait_for_stage(struct hp_sites *s, enum stage stage)
+{
+	bool reached;
+
+	pthread_mutex_lock(&s->lock);
+	while (s->stage < stage && !s->stop)
+		pthread_cond_wait(&s->changed, &s->lock);
+	reached = s->stage >= stage;
+	pthread_mutex_unlock(&s->lock);
+	return reached;
+}
+
+static void *run(void *arg)
 {
 	struct hp_sites *s = arg;
 	struct hp_vmlinux_source image = { .stop = &s->stop };
 	struct hp_callsites_source source = { .stop = &s->stop };
 
-	if (hp_kallsyms__open(&s->symbols, NULL, &s->error))
+	hp_kallsyms__open(&s->symbols, NULL, &s->error);
+	set_stage(s, STAGE_WAITING);
+	if (!s->symbols || !wait_for_stage(s, STAGE_SEARCHING))
 		return NULL;
 	if (hp_vmlinux_image__open(&s->image, &image, &s->error))
 		return NULL;
@@ -44,24 +80,20 @@ static void *search(void *arg)
 	return NULL;
 }
 
-int hp_sites__start(struct hp_sites **out, const struct hp_target *targets, size_t count)
+int hp_sites__start(struct hp_sites **out)
 {
 	struct hp_sites *s = calloc(1, sizeof(*s));
 	sigset_t all, before;
 	int ret;
 
-	if (s)
-		s->targets = calloc(count + 1, sizeof(*s->targets));
-	if (!s || !s->targets) {
-		free(s);
+	if (!s)
 		return -ENOMEM;
-	}
-	memcpy(s->targets, targets, count * sizeof(*targets));
-	s->count = count;
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->changed, NULL);
 	/* Signals are the main thread's: they must end its sleep. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	ret = pthread_create(&s->thread, NULL, search, s);
+	ret = pthread_create(&s->thread, NULL, run, s);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	s->running = !ret;
 	if (ret) {
@@ -72,7 +104,26 @@ int hp_sites__start(struct hp_sites **out, const struct hp_target *targets, size
 	return 0;
 }
 
-static void wait_for_search(struct hp_sites *s)
+int hp_sites__symbols(struct hp_sites *s, const struct hp_kallsyms **out, struct hp_error *err)
+{
+	wait_for_stage(s, STAGE_WAITING);
+	*out = s->symbols;
+	return s->symbols ? 0 : hp_fail(err, s->error.reason, "%s", s->error.message);
+}
+
+int hp_sites__search(struct hp_sites *s, const struct hp_target *targets, size_t count)
+{
+	wait_for_stage(s, STAGE_WAITING);
+	s->targets = calloc(count + 1, sizeof(*s->targets));
+	if (!s->targets)
+		return -ENOMEM;
+	memcpy(s->targets, targets, count * sizeof(*targets));
+	s->count = count;
+	set_stage(s, STAGE_SEARCHING);
+	return 0;
+}
+
+static void wait_for_end(struct hp_sites *s)
 {
 	if (s->running)
 		pthread_join(s->thread, NULL);
@@ -81,14 +132,19 @@ static void wait_for_search(struct hp_sites *s)
 
 void hp_sites__close(struct hp_sites *s)
 {
+	pthread_mutex_lock(&s->lock);
 	s->stop = 1;
-	wait_for_search(s);
+	pthread_cond_broadcast(&s->changed);
+	pthread_mutex_unlock(&s->lock);
+	wait_for_end(s);
 	if (s->found)
 		hp_callsites__close(s->found);
 	if (s->image)
 		hp_vmlinux_image__close(s->image);
 	if (s->symbols)
 		hp_kallsyms__close(s->symbols);
+	pthread_cond_destroy(&s->changed);
+	pthread_mutex_destroy(&s->lock);
 	free(s->targets);
 	free(s);
 }
@@ -188,7 +244,7 @@ int hp_sites__fill(struct hp_sites *s, size_t i, const struct hp_watch_point *re
 {
 	const struct hp_target_sites *known = NULL;
 
-	wait_for_search(s);
+	wait_for_end(s);
 	if (s->found && out->target.old_addr)
 		known = hp_callsites__target(s->found, i);
 	if (known && add_static(out, known))

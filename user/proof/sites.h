@@ -13,13 +13,25 @@
 #include "observe/watch.h"
 #include "report/verify.h"
 
+struct hp_kallsyms;
 struct hp_sites;
 
 /*
- * Begin to look for the call sites of @targets (copied; their old_addr must be known). What cannot
- * be found out is not an error: the report says why. 0 or -ENOMEM, -EAGAIN.
+ * Begin to read the kernel's symbols, in the background. 0 or -ENOMEM, -EAGAIN.
  */
-int hp_sites__start(struct hp_sites **out, const struct hp_target *targets, size_t count);
+int hp_sites__start(struct hp_sites **out);
+
+/*
+ * Wait until the symbols are read. 0 and a table that lives as long as @sites, or a negative errno
+ * with @err filled.
+ */
+int hp_sites__symbols(struct hp_sites *sites, const struct hp_kallsyms **out, struct hp_error *err);
+
+/*
+ * Go on and look for the call sites of @targets (copied; their old_addr must be known). What cannot
+ * be found out is not an error: the report says why. 0 or -ENOMEM.
+ */
+int hp_sites__search(struct hp_sites *sites, const struct hp_target *targets, size_t count);
 
 /* Stop looking and free. */
 void hp_sites__close(struct hp_sites *sites);

@@ -13,6 +13,7 @@
 #include "hotfix/klp_module.h"
 #include "proof/cost.h"
 #include "proof/redirects.h"
+#include "proof/sites.h"
 #include "report/apply.h"
 #include "report/error.h"
 #include "state/journal.h"
@@ -42,6 +43,7 @@ struct apply {
 	struct hp_klp_module *file;
 	struct hp_target *targets;
 	struct hp_hotfix hotfix;
+	struct hp_sites *sites;
 	struct hp_proof *proof;
 	struct hp_journal *journal;
 	struct hp_journal_entry entry;
@@ -54,6 +56,8 @@ static void apply_close(struct apply *a)
 {
 	if (a->proof)
 		hp_proof__close(a->proof);
+	if (a->sites)
+		hp_sites__close(a->sites);
 	if (a->journal)
 		hp_journal__close(a->journal);
 	if (a->file)
@@ -87,31 +91,6 @@ static int read_targets(struct apply *a, struct hp_error *err)
 	return 0;
 }
 
-/* Everything that can be refused is refused here, before the first change. */
-static int check(struct apply *a, const char *path, struct hp_error *err)
-{
-	__cleanup(hp_cleanup_hp_eligibility__free) struct hp_eligibility *fit = NULL;
-	int ret;
-
-	ret = hp_klp_module__open(&a->file, path, err);
-	if (ret)
-		return ret;
-	snprintf(a->report->livepatch, sizeof(a->report->livepatch), "%s", a->file->name);
-	ret = hp_eligibility__check(&fit, a->file, NULL, err);
-	ret = ret ?: hp_eligibility__require(fit, err);
-	ret = ret ?: read_targets(a, err);
-	ret = ret ?: a->session.engine->open(&a->session.state, err);
-	ret = ret
-		      ?: a->session.engine->resolve(a->session.state, NULL, a->targets,
-						    a->hotfix.target_count, err);
-	ret = ret ?: a->session.engine->prepare(a->session.state, &a->hotfix, err);
-	ret = ret ?: hp_journal__open(&a->journal, err);
-	ret = ret ?: hp_journal__lock(a->journal, a->deadline, err);
-	return ret
-		       ?: hp_journal_entry__init(&a->entry, a->session.engine->name, a->hotfix.name,
-						 path, err);
-}
-
 static void record_arming(struct apply *a, uint64_t start)
 {
 	uint64_t now = hp_now_ns();
@@ -120,17 +99,52 @@ static void record_arming(struct apply *a, uint64_t start)
 	hp_apply_report__phase(a->report, HP_PHASE_ARM, now - a->arm_ns, now);
 }
 
-static int open_proof(struct apply *a, struct hp_error *err)
+/*
+ * The file, the engine and the observer: what the host must have at all. The symbols are read
+ * meanwhile.
+ */
+static int open_all(struct apply *a, const char *path, struct hp_error *err)
 {
-	uint64_t start = hp_now_ns();
-	int ret =
-		hp_proof__open(&a->proof, a->targets, a->hotfix.target_count, &a->opts->proof, err);
+	uint64_t start;
+	int ret;
 
+	ret = hp_klp_module__open(&a->file, path, err);
 	if (ret)
 		return ret;
-	hp_proof__find_sites(a->proof);
+	snprintf(a->report->livepatch, sizeof(a->report->livepatch), "%s", a->file->name);
+	ret = hp_sites__start(&a->sites);
+	if (ret)
+		return hp_fail_errno(err, HP_E_NOMEM, ret, "cannot start a thread");
+	ret = read_targets(a, err);
+	ret = ret ?: a->session.engine->open(&a->session.state, err);
+	if (ret)
+		return ret;
+	start = hp_now_ns();
+	ret = hp_proof__open(&a->proof, a->targets, a->hotfix.target_count, &a->opts->proof, err);
 	record_arming(a, start);
-	return 0;
+	return ret;
+}
+
+/* Everything that can be refused is refused here, before the first change. */
+static int check(struct apply *a, const char *path, struct hp_error *err)
+{
+	__cleanup(hp_cleanup_hp_eligibility__free) struct hp_eligibility *fit = NULL;
+	struct hp_eligibility_host host = { .entries_elsewhere = true };
+	int ret;
+
+	ret = open_all(a, path, err);
+	ret = ret ?: hp_sites__symbols(a->sites, &host.symbols, err);
+	ret = ret ?: hp_eligibility__check(&fit, a->file, &host, err);
+	ret = ret ?: hp_eligibility__require(fit, err);
+	ret = ret
+		      ?: a->session.engine->resolve(a->session.state, host.symbols, a->targets,
+						    a->hotfix.target_count, err);
+	ret = ret ?: a->session.engine->prepare(a->session.state, &a->hotfix, err);
+	ret = ret ?: hp_journal__open(&a->journal, err);
+	ret = ret ?: hp_journal__lock(a->journal, a->deadline, err);
+	return ret
+		       ?: hp_journal_entry__init(&a->entry, a->session.engine->name, a->hotfix.name,
+						 path, err);
 }
 
 /* From here on a call of the old code is seen. */
@@ -317,6 +331,8 @@ static int prove(struct apply *a, struct hp_error *err)
 	uint64_t start = hp_now_ns();
 	int ret;
 
+	/* Not earlier: a busy task keeps the transition from being complete at its first try. */
+	hp_proof__find_sites(a->proof, a->sites);
 	ret = hp_proof__window(a->proof, HP_PM_ACTIVE, HP_POINT_NEW_ENTRY,
 			       o->for_ns ?: (o->proof.exercise ? 0 : DEFAULT_WINDOW_NS),
 			       !o->proof.exercise, "verifying", err);
@@ -342,8 +358,8 @@ static int run(struct apply *a, const char *path, struct hp_error *err)
 	int ret;
 
 	ret = check(a, path, err);
-	hp_apply_report__phase(a->report, HP_PHASE_CHECK, a->report->begin_ns, hp_now_ns());
-	ret = ret ?: open_proof(a, err);
+	hp_apply_report__phase(a->report, HP_PHASE_CHECK, a->report->begin_ns,
+			       hp_now_ns() - a->arm_ns);
 	ret = ret ?: measure_baseline(a, err);
 	if (ret)
 		return ret;

@@ -7,6 +7,7 @@
 #include "base/interrupt.h"
 #include "engines/klp/klp.h"
 #include "proof/redirects.h"
+#include "proof/sites.h"
 #include "report/error.h"
 #include "report/json.h"
 #include "report/junit.h"
@@ -103,6 +104,7 @@ static int verify(const struct options *opts, char **names, int count,
 {
 	__cleanup(hp_session_close) struct hp_session session = { .engine = &hp_klp_engine };
 	__cleanup(subject_free) struct subject s = { 0 };
+	__cleanup(hp_cleanup_hp_sites__close) struct hp_sites *sites = NULL;
 	__cleanup(hp_cleanup_hp_proof__close) struct hp_proof *proof = NULL;
 	int ret;
 
@@ -114,7 +116,8 @@ static int verify(const struct options *opts, char **names, int count,
 	ret = hp_proof__open(&proof, s.targets, s.count, &opts->proof, err);
 	if (ret)
 		return ret;
-	hp_proof__find_sites(proof);
+	if (!hp_sites__start(&sites))
+		hp_proof__find_sites(proof, sites);
 	hp_proof__arm(proof, HP_POINT_OLD_BODY, (struct hp_arm_opts){ 0 });
 	hp_proof__arm(proof, HP_POINT_NEW_ENTRY, (struct hp_arm_opts){ 0 });
 	ret = hp_proof__window(proof, HP_PM_ACTIVE, HP_POINT_NEW_ENTRY, opts->for_ns,
