@@ -266,6 +266,8 @@ static void check_traceable(struct check *c)
 static void check_other(struct check *c, const char *other)
 {
 	struct hp_eligibility *e = c->e;
+	const char *first = "";
+	size_t shared = 0;
 	char line[16];
 
 	if (hp_host_files__line(line, sizeof(line), c->root, "/sys/kernel/livepatch/%s/transition",
@@ -287,14 +289,21 @@ static void check_other(struct check *c, const char *other)
 		if (!hp_host_files__exists(c->root, "/sys/kernel/livepatch/%s/%s/%s,%" PRIu64,
 					   other, t->object, t->symbol, t->sympos ? t->sympos : 1))
 			continue;
-		snprintf(e->targets[i].stacked_on, sizeof(e->targets[i].stacked_on), "%.*s",
-			 HP_NAME_MAX - 1, other);
-		if (c->mod->replace != HP_KLP_REPLACE_YES)
-			remark(c, HP_E_NONE,
-			       "the livepatch %s replaces %s already; calls will go "
-			       "to this one, on top",
-			       other, t->symbol);
+		snprintf(e->targets[i].stacked_on, HP_NAME_MAX, "%.*s", HP_NAME_MAX - 1, other);
+		if (!shared++)
+			first = t->symbol;
 	}
+	if (!shared || c->mod->replace == HP_KLP_REPLACE_YES)
+		return;
+	if (shared == 1)
+		remark(c, HP_E_NONE,
+		       "the livepatch %s replaces %s already; calls will go to this one, on top",
+		       other, first);
+	else
+		remark(c, HP_E_NONE,
+		       "the livepatch %s replaces %s and %zu more targets already; calls will go to "
+		       "this one, on top",
+		       other, first, shared - 1);
 }
 
 static void check_others(struct check *c)
@@ -310,15 +319,37 @@ static void check_others(struct check *c)
 			check_other(c, entry->d_name);
 }
 
+/* How many targets are in @object, and is @first the first of them? */
+static size_t targets_of(const struct check *c, const char *object, size_t first)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->mod->target_count; i++)
+		if (!strcmp(c->mod->targets[i].object, object)) {
+			if (i < first)
+				return 0;
+			n++;
+		}
+	return n;
+}
+
 static void note_targets(struct check *c)
 {
 	for (size_t i = 0; i < c->e->target_count; i++) {
 		const struct hp_klp_target *t = &c->mod->targets[i];
+		size_t n = c->e->targets[i].state == HP_TARGET_NOT_LOADED
+				   ? targets_of(c, t->object, i)
+				   : 0;
 
-		if (c->e->targets[i].state == HP_TARGET_NOT_LOADED)
+		if (n == 1)
 			remark(c, HP_E_NONE,
 			       "the module %s is not loaded: %s will be replaced when it comes",
 			       t->object, t->symbol);
+		else if (n)
+			remark(c, HP_E_NONE,
+			       "the module %s is not loaded: %zu functions will be replaced when it "
+			       "comes",
+			       t->object, n);
 		if (!t->traceable)
 			remark(c, HP_E_NONE,
 			       "the replacement of %s does not begin with a call to ftrace: its "
