@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The published schemas of verify, measure, apply and revert. Each stands alone, so that any
+ * The published schemas. Each stands alone, so that any
  * validator takes it; the definitions that they share must be the same in all, and nothing in them
  * may be left open.
  */
@@ -19,7 +19,7 @@ static json_t *load(const char *path)
 static void with_all(void (*check)(const char *path, json_t *schema, void *arg), void *arg)
 {
 	static const char *const verbs[] = { "verify", "measure", "apply",
-					     "revert", "status",  "recover" };
+					     "revert", "status",  "recover", "inspect", "error" };
 
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		char path[64];
