@@ -50,6 +50,7 @@ struct apply {
 	struct hp_apply_report *report;
 	uint64_t deadline; /* of the budget; measuring does not use it up */
 	uint64_t arm_ns;   /* the observer is armed in two steps, around the baseline */
+	uint64_t loaded;   /* when the module had been loaded */
 };
 
 static void apply_close(struct apply *a)
@@ -227,8 +228,8 @@ static int arm_replacements(struct apply *a, struct hp_error *err)
 	return 0;
 }
 
-/* From the moment @loaded to the first call that a replacement took. */
-static void record_first_call(struct apply *a, uint64_t loaded)
+/* From the end of loading to the first call that a replacement took, if one came yet. */
+static void record_first_call(struct apply *a)
 {
 	struct hp_observer *obs = hp_watch__observer(hp_proof__watch(a->proof));
 	uint64_t first = 0;
@@ -243,8 +244,8 @@ static void record_first_call(struct apply *a, uint64_t loaded)
 		}
 	}
 	if (first)
-		hp_apply_report__phase(a->report, HP_PHASE_FIRST_CALL, loaded,
-				       first > loaded ? first : loaded);
+		hp_apply_report__phase(a->report, HP_PHASE_FIRST_CALL, a->loaded,
+				       first > a->loaded ? first : a->loaded);
 }
 
 /* How much of the budget is used: measuring does not count. */
@@ -291,14 +292,13 @@ static int roll_back(struct apply *a, const struct hp_error *why, struct hp_erro
 static int change(struct apply *a, struct hp_error *err)
 {
 	struct hp_error why = { 0 };
-	uint64_t loaded;
 	int ret;
 
 	record_use(a);
 	ret = load(a, err);
 	if (ret)
 		return ret;
-	loaded = hp_now_ns();
+	a->loaded = hp_now_ns();
 	ret = arm_replacements(a, &why);
 	if (!ret)
 		ret = hp_follow(a->session.engine, a->session.state, a->hotfix.name, "transition",
@@ -306,10 +306,9 @@ static int change(struct apply *a, struct hp_error *err)
 	record_use(a);
 	if (ret < 0)
 		return roll_back(a, &why, err);
-	hp_apply_report__phase(a->report, HP_PHASE_TRANSITION, loaded, hp_now_ns());
-	record_first_call(a, loaded);
+	hp_apply_report__phase(a->report, HP_PHASE_TRANSITION, a->loaded, hp_now_ns());
 	if (ret == HP_FOLLOW_COMPLETE) {
-		hp_apply_report__phase(a->report, HP_PHASE_ALL_TASKS, loaded, hp_now_ns());
+		hp_apply_report__phase(a->report, HP_PHASE_ALL_TASKS, a->loaded, hp_now_ns());
 		return hp_journal__set_phase(a->journal, &a->entry, HP_PHASE_APPLIED, err);
 	}
 	if (ret == HP_FOLLOW_INTERRUPTED) {
@@ -343,6 +342,7 @@ static int prove(struct apply *a, struct hp_error *err)
 	if (ret)
 		return ret;
 	hp_apply_report__phase(a->report, HP_PHASE_VERIFIED, start, hp_now_ns());
+	record_first_call(a);
 	a->report->verified = true;
 	if (!o->baseline_ns)
 		return 0;

@@ -80,15 +80,9 @@ static void conclude(struct hp_restoration *out, bool gone)
 			 "the redirect is still in the kernel's list");
 	else if (counted && out->new_calls)
 		snprintf(out->reason, sizeof(out->reason),
-			 "%llu calls ran the replacement after the reversal was complete",
-			 (unsigned long long)out->new_calls);
-	else if (counted && out->old_calls)
-		snprintf(out->reason, sizeof(out->reason),
-			 "%llu calls ran the old code and none the replacement, which is unloaded",
-			 (unsigned long long)out->old_calls);
-	else
-		snprintf(out->reason, sizeof(out->reason),
-			 "the redirect is gone and the replacement unloaded; no call came");
+			 "the replacement was called after the reversal was complete");
+	else if (!out->old_calls)
+		snprintf(out->reason, sizeof(out->reason), "no call came to show it");
 }
 
 int hp_restore(struct hp_restore *r, struct hp_error *err)
