@@ -143,10 +143,14 @@ bench: setup ## measure against bpftrace, funclatency and plain insmod, in a gue
 lint: setup ## clang-format, cppcheck, shellcheck
 	$(Q)scripts/lint
 
+# scripts/vm is a tool in its own right: it goes where its helpers stay beside it.
 install: all man ## install to DESTDIR/PREFIX
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man1 \
-		$(DESTDIR)$(PREFIX)/share/hotproof/schema $(DESTDIR)$(PREFIX)/include/hotproof
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,sbin bin libexec/hotproof/vm.d share/man/man1 \
+		share/hotproof/schema include/hotproof)
 	install -m 755 $(B)/hotproof $(DESTDIR)$(PREFIX)/sbin/hotproof
+	install -m 755 scripts/vm scripts/guest-kernel $(DESTDIR)$(PREFIX)/libexec/hotproof
+	install -m 755 scripts/vm.d/* $(DESTDIR)$(PREFIX)/libexec/hotproof/vm.d
+	ln -sf ../libexec/hotproof/vm $(DESTDIR)$(PREFIX)/bin/hotproof-vm
 	install -m 644 $(man_pages) $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 $(wildcard docs/schema/*.json) $(DESTDIR)$(PREFIX)/share/hotproof/schema
 	install -m 644 $(wildcard include/hotproof/*.h) $(DESTDIR)$(PREFIX)/include/hotproof
