@@ -94,7 +94,7 @@ static void begin(struct trial *t, const char *fixture)
 
 static void check(struct trial *t)
 {
-	const struct hp_eligibility_host host = { t->root, t->release };
+	const struct hp_eligibility_host host = { .root = t->root, .release = t->release };
 	struct hp_error err = { 0 };
 
 	hp_eligibility__free(t->fit);

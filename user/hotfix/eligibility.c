@@ -366,12 +366,12 @@ static int run_checks(struct check *c, const struct hp_eligibility_host *host, s
 	struct utsname uts;
 	int ret;
 
-	if (host && host->release)
+	if (host->release)
 		snprintf(e->release, sizeof(e->release), "%s", host->release);
 	else if (!uname(&uts))
 		snprintf(e->release, sizeof(e->release), "%s", uts.release);
 	snprintf(path, sizeof(path), "%s/proc/kallsyms", c->root);
-	if (!host || !host->symbols) {
+	if (!host->symbols) {
 		ret = hp_kallsyms__open(&ks, path, err);
 		if (ret)
 			return ret;
@@ -386,7 +386,7 @@ static int run_checks(struct check *c, const struct hp_eligibility_host *host, s
 	for (size_t i = 0; i < c->mod->reverse_count; i++)
 		check_reverse(c, &c->mod->reverses[i]);
 	check_imports(c);
-	if (!host || !host->entries_elsewhere)
+	if (!host->entries_elsewhere)
 		check_traceable(c);
 	check_others(c);
 	note_targets(c);
@@ -397,9 +397,14 @@ int hp_eligibility__check(struct hp_eligibility **out, const struct hp_klp_modul
 			  const struct hp_eligibility_host *host, struct hp_error *err)
 {
 	__cleanup(hp_cleanup_hp_eligibility__free) struct hp_eligibility *e = NULL;
-	struct check c = { .mod = mod, .root = host && host->root ? host->root : "" };
+	static const struct hp_eligibility_host this_host;
+	struct check c = { .mod = mod, .root = "" };
 	int ret;
 
+	if (!host)
+		host = &this_host;
+	if (host->root)
+		c.root = host->root;
 	e = calloc(1, sizeof(*e));
 	if (e)
 		e->targets = calloc(mod->target_count + 1, sizeof(*e->targets));
