@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/interrupt.h"
+#include "base/log.h"
 #include "engines/klp/klp.h"
 #include "proof/cost.h"
 #include "report/error.h"
@@ -147,7 +148,12 @@ static int measure(const struct options *opts, char **names, size_t count,
 	if (ret)
 		return ret;
 	explain_sides(targets, report);
-	return hp_cost__finish(proof, report, err);
+	ret = hp_cost__finish(proof, report, err);
+	if (!ret && hp_proof__last_window(proof)->interrupted) {
+		hp_warn("interrupted: this is what was seen until then");
+		report->status = HP_EXIT_INTERNAL;
+	}
+	return ret;
 }
 
 static int print(const struct hp_measure_report *report, const struct hp_globals *globals)

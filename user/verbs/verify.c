@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/interrupt.h"
+#include "base/log.h"
 #include "engines/klp/klp.h"
 #include "proof/redirects.h"
 #include "proof/sites.h"
@@ -122,9 +123,15 @@ static int verify(const struct options *opts, char **names, int count,
 	hp_proof__arm(proof, HP_POINT_NEW_ENTRY, (struct hp_arm_opts){ 0 });
 	ret = hp_proof__window(proof, HP_PM_ACTIVE, HP_POINT_NEW_ENTRY, opts->for_ns,
 			       opts->until_exercised, "verifying", err);
-	return ret
-		       ?: hp_redirects__decide(session.engine, session.state, proof, HP_PM_ACTIVE,
-					       s.targets, s.count, s.hidden, report, err);
+	if (!ret)
+		ret = hp_redirects__decide(session.engine, session.state, proof, HP_PM_ACTIVE,
+					   s.targets, s.count, s.hidden, report, err);
+	/* What was seen until then is worth reading, but it is not what was asked for. */
+	if (!ret && hp_proof__last_window(proof)->interrupted) {
+		hp_warn("interrupted: this is what was seen until then");
+		report->status = HP_EXIT_INTERNAL;
+	}
+	return ret;
 }
 
 HP_VERB(verify)
