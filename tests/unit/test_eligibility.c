@@ -304,6 +304,24 @@ static void test_module_object(void **state)
 	end(&t);
 }
 
+/* Fifty targets in one module that is not loaded are one remark. */
+static void test_many_not_loaded(void **state)
+{
+	struct trial t;
+
+	begin(&t, "hp_lp_many50.ko");
+	assert_eligible(&t);
+	assert_int_equal(t.fit->remark_count, 1);
+	assert_noted(&t, "hp_fixture_mod is not loaded: 50 functions");
+	put(&t, "1\n", "/sys/kernel/livepatch/other/enabled");
+	put(&t, "", "/sys/kernel/livepatch/other/hp_fixture_mod/hp_fixture_target_03,1/.keep");
+	put(&t, "", "/sys/kernel/livepatch/other/hp_fixture_mod/hp_fixture_target_07,1/.keep");
+	assert_eligible(&t);
+	assert_int_equal(t.fit->remark_count, 2);
+	assert_noted(&t, "other replaces hp_fixture_target_03 and 1 more target already");
+	end(&t);
+}
+
 static void test_missing_import(void **state)
 {
 	struct trial t;
@@ -473,6 +491,7 @@ int main(void)
 		cmocka_unit_test(test_target_ambiguous),
 		cmocka_unit_test(test_sympos),
 		cmocka_unit_test(test_module_object),
+		cmocka_unit_test(test_many_not_loaded),
 		cmocka_unit_test(test_missing_import),
 		cmocka_unit_test(test_loaded_already),
 		cmocka_unit_test(test_signature_enforced),

@@ -301,9 +301,9 @@ static void check_other(struct check *c, const char *other)
 		       other, first);
 	else
 		remark(c, HP_E_NONE,
-		       "the livepatch %s replaces %s and %zu more targets already; calls will go to "
-		       "this one, on top",
-		       other, first, shared - 1);
+		       "the livepatch %s replaces %s and %zu more target%s already; calls will go "
+		       "to this one, on top",
+		       other, first, shared - 1, shared == 2 ? "" : "s");
 }
 
 static void check_others(struct check *c)
