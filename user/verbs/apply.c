@@ -51,6 +51,7 @@ struct apply {
 	uint64_t deadline; /* of the budget; measuring does not use it up */
 	uint64_t arm_ns;   /* the observer is armed in two steps, around the baseline */
 	uint64_t loaded;   /* when the module had been loaded */
+	bool searching;	   /* for call sites */
 };
 
 static void apply_close(struct apply *a)
@@ -288,6 +289,29 @@ static int roll_back(struct apply *a, const struct hp_error *why, struct hp_erro
 	return -ECANCELED;
 }
 
+/*
+ * Look for call sites now. Not before the kernel has tried for the first time to complete the
+ * transition, which it does while it loads the module: a task that is running then keeps it from
+ * succeeding, and the next try comes a second later.
+ */
+static void find_sites(struct apply *a)
+{
+	if (!a->searching)
+		hp_proof__find_sites(a->proof, a->sites);
+	a->searching = true;
+}
+
+static bool is_complete(struct apply *a)
+{
+	struct hp_progress now = { 0 };
+	bool complete =
+		!a->session.engine->progress(a->session.state, a->hotfix.name, false, &now, NULL) &&
+		now.complete;
+
+	hp_progress_free(&now);
+	return complete;
+}
+
 /* The change itself: load, and follow the tasks under the budget. */
 static int change(struct apply *a, struct hp_error *err)
 {
@@ -300,6 +324,8 @@ static int change(struct apply *a, struct hp_error *err)
 		return ret;
 	a->loaded = hp_now_ns();
 	ret = arm_replacements(a, &why);
+	if (!ret && !is_complete(a))
+		find_sites(a);
 	if (!ret)
 		ret = hp_follow(a->session.engine, a->session.state, a->hotfix.name, "transition",
 				a->deadline, true, &a->report->progress, &why);
@@ -330,8 +356,7 @@ static int prove(struct apply *a, struct hp_error *err)
 	uint64_t start = hp_now_ns();
 	int ret;
 
-	/* Not earlier: a busy task keeps the transition from being complete at its first try. */
-	hp_proof__find_sites(a->proof, a->sites);
+	find_sites(a);
 	ret = hp_proof__window(a->proof, HP_PM_ACTIVE, HP_POINT_NEW_ENTRY,
 			       o->for_ns ?: (o->proof.exercise ? 0 : DEFAULT_WINDOW_NS),
 			       !o->proof.exercise, "verifying", err);
