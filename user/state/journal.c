@@ -299,8 +299,13 @@ int hp_journal_entry__init(struct hp_journal_entry *entry, const char *engine, c
 		return hp_fail(err, HP_E_USAGE, "'%s' is no name of a livepatch", hotfix);
 	snprintf(entry->hotfix, sizeof(entry->hotfix), "%s", hotfix);
 	snprintf(entry->engine, sizeof(entry->engine), "%s", engine);
-	if (path && !realpath(path, entry->file))
-		return hp_fail_errno(err, HP_E_USAGE, -errno, "cannot find %s", path);
+	if (path) {
+		_cleanup_free_ char *absolute = realpath(path, NULL);
+
+		if (!absolute)
+			return hp_fail_errno(err, HP_E_USAGE, -errno, "cannot find %s", path);
+		snprintf(entry->file, sizeof(entry->file), "%s", absolute);
+	}
 	hp_journal_entry__stamp(entry, HP_PHASE_LOADING);
 	entry->time = entry->phase_time;
 	return 0;
