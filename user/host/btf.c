@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* BTF of the running kernel and its modules, loaded when first asked for. */
+/* BTF of the running kernel and its modules, loaded when it is first needed. */
 #include "host/btf.h"
 
 #include <errno.h>
@@ -25,17 +25,13 @@ struct hp_btf {
 
 int hp_btf__open(struct hp_btf **out)
 {
-	struct hp_btf *btf = calloc(1, sizeof(*btf));
+	struct hp_btf *btf;
 
+	if (access("/sys/kernel/btf/vmlinux", R_OK))
+		return -errno;
+	btf = calloc(1, sizeof(*btf));
 	if (!btf)
 		return -ENOMEM;
-	btf->vmlinux = btf__load_vmlinux_btf();
-	if (!btf->vmlinux) {
-		int ret = -errno;
-
-		free(btf);
-		return ret ? ret : -ENOENT;
-	}
 	*out = btf;
 	return 0;
 }
@@ -52,16 +48,11 @@ void hp_btf__close(struct hp_btf *btf)
 	free(btf);
 }
 
-struct btf *hp_btf__vmlinux(const struct hp_btf *btf)
-{
-	return btf->vmlinux;
-}
-
 /*
- * The kernel's own BTF object of a module, by its name. The kernel keeps no index: the ids are
+ * The kernel's own BTF object of a module or of vmlinux, by its name. The kernel keeps no index: the ids are
  * walked, the newest last. Needs CAP_SYS_ADMIN (bpf_btf_get_fd_by_id()).
  */
-static int module_btf_fd(const char *module)
+static int kernel_btf_fd(const char *object)
 {
 	__u32 id = 0;
 
@@ -80,11 +71,37 @@ static int module_btf_fd(const char *module)
 			return -errno;
 		}
 		if (!bpf_obj_get_info_by_fd(fd, &info, &len) && info.kernel_btf &&
-		    !strcmp(name, module))
+		    !strcmp(name, object))
 			return fd;
 		close(fd);
 	}
 	return -ENOENT;
+}
+
+/*
+ * From the kernel's own object where it may be asked for: that is one copy, while sysfs gives the
+ * same 4 MB in a thousand pieces.
+ */
+static struct btf *load_vmlinux(void)
+{
+	struct bpf_btf_info info = { 0 };
+	__u32 len = sizeof(info);
+	struct btf *vmlinux = NULL;
+	int fd = kernel_btf_fd("vmlinux");
+
+	if (fd >= 0) {
+		if (!bpf_obj_get_info_by_fd(fd, &info, &len))
+			vmlinux = btf__load_from_kernel_by_id(info.id);
+		close(fd);
+	}
+	return vmlinux ?: btf__load_vmlinux_btf();
+}
+
+struct btf *hp_btf__vmlinux(struct hp_btf *btf)
+{
+	if (!btf->vmlinux)
+		btf->vmlinux = load_vmlinux();
+	return btf->vmlinux;
 }
 
 static struct module_btf *find_module(struct hp_btf *btf, const char *module)
@@ -102,8 +119,8 @@ static struct module_btf *find_module(struct hp_btf *btf, const char *module)
 	m = &btf->modules[btf->module_count++];
 	memset(m, 0, sizeof(*m));
 	strncpy(m->name, module, sizeof(m->name) - 1);
-	m->fd = module_btf_fd(module);
-	if (m->fd >= 0)
+	m->fd = kernel_btf_fd(module);
+	if (m->fd >= 0 && hp_btf__vmlinux(btf))
 		m->btf = btf__load_module_btf(module, btf->vmlinux);
 	return m;
 }
@@ -127,6 +144,8 @@ int hp_btf__find_function(struct hp_btf *btf, const char *object, const char *na
 	int ret;
 
 	if (!strcmp(object, "vmlinux")) {
+		if (!hp_btf__vmlinux(btf))
+			return -ENOENT;
 		ret = find_function(btf->vmlinux, 1, name);
 		*object_fd = 0;
 	} else {

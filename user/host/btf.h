@@ -9,13 +9,13 @@
 
 struct hp_btf;
 
-/* The BTF of vmlinux. 0 or a negative errno; the caller owns it. */
+/* 0, or a negative errno when the kernel has no BTF; the caller owns it. Nothing is loaded yet. */
 int hp_btf__open(struct hp_btf **out);
 void hp_btf__close(struct hp_btf *btf);
 HP_DEFINE_CLEANUP(struct hp_btf *, hp_btf__close)
 
-/* The types of vmlinux themselves; they live as long as @btf. */
-struct btf *hp_btf__vmlinux(const struct hp_btf *btf);
+/* The types of vmlinux themselves, or NULL; they live as long as @btf. */
+struct btf *hp_btf__vmlinux(struct hp_btf *btf);
 
 /*
  * The type id of function @name of @object ("vmlinux" or a loaded module). *object_fd is 0 for

@@ -271,8 +271,11 @@ static const struct hp_feature table[HP_FEATURES] = {
 
 int hp_try__need_btf(struct hp_features *features)
 {
-	if (!features->btf && !features->btf_err)
+	if (!features->btf && !features->btf_err) {
 		features->btf_err = hp_btf__open(&features->btf);
+		if (!features->btf_err && !hp_btf__vmlinux(features->btf))
+			features->btf_err = -ENOENT;
+	}
 	return features->btf_err;
 }
 
