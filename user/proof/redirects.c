@@ -59,6 +59,9 @@ int hp_redirects__read(const struct hp_engine *engine, struct hp_engine_state *s
 	for (size_t i = 0; i < count; i++) {
 		const struct hp_target *now = hp_redirects__find(all, all_count, &targets[i]);
 
+		memset(&out[i], 0, sizeof(out[i]));
+		out[i].moved = now && (now->old_addr != targets[i].old_addr ||
+				       now->new_addr != targets[i].new_addr);
 		targets[i].patched = now && now->patched;
 		targets[i].transition = now && now->transition;
 		targets[i].entry_taken = now && now->entry_taken;
@@ -67,7 +70,6 @@ int hp_redirects__read(const struct hp_engine *engine, struct hp_engine_state *s
 	}
 	ret = engine->read_back(state, targets, count, read_back, err);
 	for (size_t i = 0; i < count && !ret; i++) {
-		memset(&out[i], 0, sizeof(out[i]));
 		out[i].read_back = read_back[i];
 		out[i].registered = targets[i].patched;
 		if (out[i].registered)
