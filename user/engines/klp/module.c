@@ -7,15 +7,18 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/capability.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
+
+#include <linux/capability.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "engines/klp/kmsg.h"
 #include "engines/klp/load_error.h"
 #include "engines/klp/sysfs.h"
+#include "host/facts.h"
 
 #define POLL_NS (2 * HP_NSEC_PER_MSEC)
 
@@ -24,21 +27,6 @@ static void pause_briefly(void)
 	const struct timespec pause = { .tv_nsec = POLL_NS };
 
 	nanosleep(&pause, NULL);
-}
-
-static bool file_holds(const char *path, const char *text)
-{
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char buf[128];
-	ssize_t n;
-
-	if (fd < 0)
-		return false;
-	n = read(fd, buf, sizeof(buf) - 1);
-	if (n <= 0)
-		return false;
-	buf[n] = 0;
-	return strstr(buf, text);
 }
 
 static bool any_transition(void)
@@ -52,18 +40,6 @@ static bool any_transition(void)
 	return false;
 }
 
-static bool capable_of_modules(void)
-{
-	cap_t caps = cap_get_proc();
-	cap_flag_value_t value = CAP_CLEAR;
-
-	if (caps) {
-		cap_get_flag(caps, CAP_SYS_MODULE, CAP_EFFECTIVE, &value);
-		cap_free(caps);
-	}
-	return value == CAP_SET;
-}
-
 /* The log is everybody's: only what names this module, or comes from the parts that load it. */
 static int about_module(const char *text, const void *name)
 {
@@ -75,6 +51,7 @@ int hp_klp_module__load(int fd, const char *name, struct hp_error *err)
 {
 	_cleanup_close_ int kmsg = hp_kmsg__mark();
 	struct hp_load_facts facts = { 0 };
+	struct hp_facts host;
 	char log[2048];
 	int ret;
 
@@ -84,10 +61,11 @@ int hp_klp_module__load(int fd, const char *name, struct hp_error *err)
 	hp_kmsg__since(kmsg, about_module, name, log, sizeof(log));
 	facts.log = log;
 	facts.log_readable = kmsg >= 0;
-	facts.capable = capable_of_modules();
-	facts.modules_disabled = file_holds("/proc/sys/kernel/modules_disabled", "1");
-	facts.locked_down = file_holds("/sys/kernel/security/lockdown", "[integrity]") ||
-			    file_holds("/sys/kernel/security/lockdown", "[confidentiality]");
+	hp_facts__read(&host, "");
+	facts.capable = host.capabilities & 1ull << CAP_SYS_MODULE;
+	facts.modules_disabled = host.modules_disabled == 1;
+	facts.locked_down = host.lockdown > HP_LOCKDOWN_NONE;
+	hp_facts__release(&host);
 	facts.transition = ret == -EBUSY && any_transition();
 	return hp_load_error__explain(name, ret, &facts, err);
 }

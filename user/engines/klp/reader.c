@@ -10,6 +10,7 @@
 
 #include "bpf/klp_list.lskel.h"
 #include "engines/klp/tasks.h"
+#include "host/facts.h"
 
 int hp_klp_reader__run(int prog_fd)
 {
@@ -100,6 +101,24 @@ int hp_klp_reader__find_list(struct hp_klp_reader *reader, struct hp_error *err)
 	return 0;
 }
 
+static void explain_load(int ret, struct hp_error *err)
+{
+	struct hp_facts host;
+
+	hp_facts__read(&host, "");
+	/* LOCKDOWN_BPF_READ_KERNEL takes bpf_probe_read_kernel() away: an unknown helper, -EINVAL. */
+	if (host.lockdown == HP_LOCKDOWN_CONFIDENTIALITY)
+		hp_fail(err, HP_E_KLP_LOCKDOWN,
+			"lockdown=confidentiality lets no BPF program read the livepatch list");
+	else if (ret == -EPERM || ret == -EACCES)
+		hp_fail_errno(err, HP_E_KLP_PRIVILEGE, ret,
+			      "the kernel refuses the BPF programs that read its livepatch list");
+	else
+		hp_fail_errno(err, HP_E_KLP_READER, ret,
+			      "the BPF programs that read the livepatch list do not load");
+	hp_facts__release(&host);
+}
+
 int hp_klp_reader__open(struct hp_klp_reader **out, struct hp_error *err)
 {
 	struct hp_klp_reader *reader = calloc(1, sizeof(*reader));
@@ -114,12 +133,8 @@ int hp_klp_reader__open(struct hp_klp_reader **out, struct hp_error *err)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	}
 	ret = klp_list_bpf__load(reader->list);
-	if (ret == -EPERM || ret == -EACCES)
-		hp_fail_errno(err, HP_E_KLP_PRIVILEGE, ret,
-			      "the kernel refuses the BPF programs that read its livepatch list");
-	else if (ret)
-		hp_fail_errno(err, HP_E_KLP_READER, ret,
-			      "the BPF programs that read the livepatch list do not load");
+	if (ret)
+		explain_load(ret, err);
 	if (ret) {
 		hp_klp_reader__close(reader);
 		return ret;
