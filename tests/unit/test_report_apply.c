@@ -193,10 +193,10 @@ static void json_of_phases(void **state)
 	hp_apply_report__phase(report, HP_PHASE_LOAD, 4000 * MS, 3000 * MS);
 	add_blocker(&report->progress, 1, "init\xff", "one\n\ntwo");
 	json = hp_apply_report__json(report);
-	assert_int_equal(json_unpack(json, "{s:[{s:s, s:I, s:I}, {s:I, s:I}!], s:[{s:[o, s!]}]}",
-				     "phases", "phase", &phase, "start_ns", &start, "took_ns",
-				     &took, "start_ns", &(json_int_t){ 0 }, "took_ns",
-				     &(json_int_t){ 0 }, "blockers", "stack", &(json_t *){ NULL },
+	assert_int_equal(json_unpack(json, "{s:[{s:I, s:I}, {s:s, s:I, s:I}!], s:[{s:[o, s!]}]}",
+				     "phases", "start_ns", &(json_int_t){ 0 }, "took_ns",
+				     &(json_int_t){ 0 }, "phase", &phase, "start_ns", &start,
+				     "took_ns", &took, "blockers", "stack", &(json_t *){ NULL },
 				     &line),
 			 0);
 	assert_string_equal(phase, "arm");

@@ -44,6 +44,25 @@ void hp_apply_report__phase(struct hp_apply_report *report, enum hp_apply_phase 
 	};
 }
 
+size_t hp_apply_report__order(const struct hp_apply_report *report,
+			      enum hp_apply_phase order[HP_PHASES])
+{
+	size_t count = 0;
+
+	for (int i = 0; i < HP_PHASES; i++) {
+		size_t at = count;
+
+		if (!report->phase[i].reached)
+			continue;
+		for (; at && report->phase[order[at - 1]].start_ns > report->phase[i].start_ns;
+		     at--)
+			order[at] = order[at - 1];
+		order[at] = i;
+		count++;
+	}
+	return count;
+}
+
 void hp_apply_report__free(struct hp_apply_report *report)
 {
 	hp_progress_free(&report->progress);
@@ -53,14 +72,17 @@ void hp_apply_report__free(struct hp_apply_report *report)
 
 static json_t *phases_json(const struct hp_apply_report *report)
 {
+	enum hp_apply_phase order[HP_PHASES];
+	size_t count = hp_apply_report__order(report, order);
 	json_t *array = json_array();
 
-	for (int i = 0; i < HP_PHASES; i++)
-		if (report->phase[i].reached)
-			hp_json_append(&array,
-				       json_pack("{s:s, s:I, s:I}", "phase", phase_names[i],
-						 "start_ns", (json_int_t)report->phase[i].start_ns,
-						 "took_ns", (json_int_t)report->phase[i].took_ns));
+	for (size_t i = 0; i < count; i++) {
+		const struct hp_phase_time *phase = &report->phase[order[i]];
+
+		hp_json_append(&array, json_pack("{s:s, s:I, s:I}", "phase", phase_names[order[i]],
+						 "start_ns", (json_int_t)phase->start_ns, "took_ns",
+						 (json_int_t)phase->took_ns));
+	}
 	return array;
 }
 

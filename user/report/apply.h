@@ -15,7 +15,7 @@
 #include "report/measure.h"
 #include "report/verify.h"
 
-/* In the order in which they begin. Some overlap: the first call comes in the transition. */
+/* Some overlap: the first call comes in the transition. */
 enum hp_apply_phase {
 	HP_PHASE_CHECK,	     /* the file and the host are checked */
 	HP_PHASE_ARM,	     /* the observer is armed */
@@ -79,6 +79,10 @@ struct hp_apply_report {
 /* A phase lasted from @start_ns to @end_ns, both of hp_now_ns(). */
 void hp_apply_report__phase(struct hp_apply_report *report, enum hp_apply_phase phase,
 			    uint64_t start_ns, uint64_t end_ns);
+
+/* The phases that were reached, in the order in which they began; returns their number. */
+size_t hp_apply_report__order(const struct hp_apply_report *report,
+			      enum hp_apply_phase order[HP_PHASES]);
 
 /* Frees what the report owns, not the report. */
 void hp_apply_report__free(struct hp_apply_report *report);

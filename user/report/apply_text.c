@@ -35,7 +35,8 @@ static const char *const phase_words[HP_PHASES] = {
 static int print_phases(const struct hp_apply_report *report, FILE *out)
 {
 	__cleanup(hp_cleanup_scols_unref_table) struct libscols_table *table = scols_new_table();
-	bool any = false;
+	enum hp_apply_phase order[HP_PHASES];
+	size_t count = hp_apply_report__order(report, order);
 
 	if (!table)
 		return -ENOMEM;
@@ -46,20 +47,16 @@ static int print_phases(const struct hp_apply_report *report, FILE *out)
 	    !scols_table_new_column(table, "BEGAN", 0, SCOLS_FL_RIGHT) ||
 	    !scols_table_new_column(table, "TOOK", 0, SCOLS_FL_RIGHT))
 		return -ENOMEM;
-	for (int i = 0; i < HP_PHASES; i++) {
-		const struct hp_phase_time *phase = &report->phase[i];
-		struct libscols_line *line;
+	for (size_t i = 0; i < count; i++) {
+		const struct hp_phase_time *phase = &report->phase[order[i]];
+		struct libscols_line *line = scols_table_new_line(table, NULL);
 
-		if (!phase->reached)
-			continue;
-		any = true;
-		line = scols_table_new_line(table, NULL);
-		if (!line || scols_line_set_data(line, 0, phase_words[i]) ||
+		if (!line || scols_line_set_data(line, 0, phase_words[order[i]]) ||
 		    scols_line_set_data(line, 1, hp_format__ns((double)phase->start_ns).s) ||
 		    scols_line_set_data(line, 2, hp_format__ns((double)phase->took_ns).s))
 			return -ENOMEM;
 	}
-	return any && scols_print_table(table) ? -EIO : 0;
+	return count && scols_print_table(table) ? -EIO : 0;
 }
 
 static void print_outcome(const struct hp_apply_report *report, FILE *out, bool color)

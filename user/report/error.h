@@ -6,6 +6,10 @@
 #include "base/error.h"
 #include "base/options.h"
 
+/* On stderr, for people, whatever the mode: a log of a job has it too. */
+void hp_report_error_text(const struct hp_globals *globals, const char *verb,
+			  const struct hp_error *err);
+
 /* Print @err for @verb; returns the exit status that its reason stands for. */
 int hp_report_error(const struct hp_globals *globals, const char *verb, const struct hp_error *err);
 
