@@ -55,17 +55,32 @@ report() {
 	printf '%s\n' "$stdout" >"build/tests/json/$schema/$test_name-$name.json"
 }
 
-# json FILTER: of the last report.
+# json FILTER: of the last report. Several results stand in one line.
 json() {
-	jq -r "$1" <<<"$stdout"
+	jq -r "$1" <<<"$stdout" | paste -sd ' '
 }
 
-# leftovers: BPF programs, links and maps of the system, to be the same before and after.
+# leftovers: what hotproof could leave in the system, to be the same before and after: BPF programs, links and maps,
+# probes, functions that ftrace redirects, pins, livepatches, modules of fixtures, entries of the journal.
 leftovers() {
 	local kind
 	for kind in prog link map; do
 		echo "$kind: $(bpftool -j "$kind" list | jq length)"
 	done
-	cat /sys/kernel/tracing/kprobe_events 2>/dev/null
-	find /sys/fs/bpf -mindepth 1
+	cat /sys/kernel/tracing/kprobe_events /sys/kernel/debug/kprobes/list 2>/dev/null
+	echo "ftrace: $(wc -l </sys/kernel/tracing/enabled_functions)"
+	find /sys/fs/bpf /sys/kernel/livepatch -mindepth 1 -maxdepth 1
+	grep -o '^hp_[^ ]*' /proc/modules
+	find "${HOTPROOF_STATE_DIR:-/run/hotproof}" -name '*.json' 2>/dev/null
+}
+
+# as_before NAME LEFTOVERS: passed if they are as then, or soon: the kernel frees programs a little later.
+as_before() {
+	local _ now
+	for _ in {1..50}; do
+		now=$(leftovers)
+		[[ $now == "$2" ]] && break
+		sleep 0.2
+	done
+	is "$1" "$now" "$2"
 }
