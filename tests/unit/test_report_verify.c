@@ -140,7 +140,7 @@ static void text_of_live_targets(void **state)
 		"fix_getpgid vmlinux do_other,2       -       1000     0 132/132   1/2 live\n"
 		"\n"
 		"live: 2 of 2 targets live, observed for 10 s\n"
-		"exercise './work': exit status 0, 900 redirected calls\n");
+		"exercise './work': exit status 0, 900 calls\n");
 }
 
 static void text_tells_what_is_wrong(void **state)

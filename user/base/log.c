@@ -2,6 +2,7 @@
 /* Messages and the live progress line on stderr. */
 #include "base/log.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -18,6 +19,9 @@ static struct {
 	bool line_shown;
 	uint64_t line_ns;
 } log_state;
+
+/* Work in the background shows its progress too. */
+static pthread_mutex_t progress_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static int libbpf_print(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
@@ -62,10 +66,13 @@ void hp_progress(const char *fmt, ...)
 	uint64_t now = hp_now_ns();
 	va_list ap;
 
+	pthread_mutex_lock(&progress_lock);
 	if (!log_state.line_ns)
 		log_state.line_ns = now;
-	if (!tty && now - log_state.line_ns < PROGRESS_EVERY_NS)
+	if (!tty && now - log_state.line_ns < PROGRESS_EVERY_NS) {
+		pthread_mutex_unlock(&progress_lock);
 		return;
+	}
 	if (tty)
 		fputs("\r\033[K", stderr);
 	else
@@ -78,11 +85,14 @@ void hp_progress(const char *fmt, ...)
 	else
 		fputc('\n', stderr);
 	fflush(stderr);
+	pthread_mutex_unlock(&progress_lock);
 }
 
 void hp_progress_end(void)
 {
+	pthread_mutex_lock(&progress_lock);
 	if (log_state.line_shown)
 		fputs("\r\033[K", stderr);
 	log_state.line_shown = false;
+	pthread_mutex_unlock(&progress_lock);
 }

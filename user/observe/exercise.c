@@ -18,14 +18,22 @@ struct hp_exercise {
 };
 
 /* The child: wait until it has been marked, then become the shell. */
-static void __attribute__((noreturn)) run_child(const char *command, int start_fd)
+static void __attribute__((noreturn))
+run_child(const char *command, const int start[2], pid_t parent)
 {
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	char go;
 
+	/* The other end is the parent's alone, or its death would not be seen. */
+	close(start[1]);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(127);
 	setpgid(0, 0);
+	/* A group in the background that reads from the terminal would be stopped. */
+	dup2(null, STDIN_FILENO);
 	/* End of file instead of a byte: the parent gave up. */
-	if (read(start_fd, &go, 1) != 1)
+	if (read(start[0], &go, 1) != 1)
 		_exit(127);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
@@ -38,6 +46,7 @@ int hp_exercise__start(struct hp_exercise **out, const char *command, struct hp_
 		       struct hp_error *err)
 {
 	struct hp_exercise *ex = calloc(1, sizeof(*ex));
+	pid_t self = getpid();
 	int start[2], ret;
 
 	if (!ex)
@@ -50,7 +59,7 @@ int hp_exercise__start(struct hp_exercise **out, const char *command, struct hp_
 	ex->status = -1;
 	ex->pid = fork();
 	if (ex->pid == 0)
-		run_child(command, start[0]);
+		run_child(command, start, self);
 	ret = ex->pid < 0 ? -errno : 0;
 	close(start[0]);
 	ex->pidfd = ret ? -1 : (int)syscall(SYS_pidfd_open, ex->pid, 0);

@@ -14,7 +14,7 @@ struct hp_exercise;
 /*
  * Start `/bin/sh -c @command`, its standard output on our standard error (ours is the report's).
  * Before the shell runs, its task is marked in @obs, and every task that it forks is marked too.
- * The workload dies with us. 0 or a negative errno with @err filled.
+ * The shell dies with us. 0 or a negative errno with @err filled.
  */
 int hp_exercise__start(struct hp_exercise **out, const char *command, struct hp_observer *obs,
 		       struct hp_error *err);

@@ -15,6 +15,7 @@
 #define POLL_MS 20
 
 struct watched {
+	bool optional;
 	struct hp_watch_point point[HP_POINT_ROLES];
 };
 
@@ -95,9 +96,14 @@ static size_t count_exercised(struct hp_watch *watch, const struct hp_window *wi
 		if (hp_observer__read(watch->observer, i, window->role, window->state, &c))
 			continue;
 		*calls += c.calls;
-		exercised += c.calls >= (window->min_calls ?: 1);
+		exercised += c.calls >= (window->min_calls ?: 1) || watch->targets[i].optional;
 	}
 	return exercised;
+}
+
+void hp_watch__set_optional(struct hp_watch *watch, size_t target)
+{
+	watch->targets[target].optional = true;
 }
 
 int hp_watch__run(struct hp_watch *watch, const struct hp_window *window,
@@ -125,7 +131,7 @@ int hp_watch__run(struct hp_watch *watch, const struct hp_window *window,
 		int ms = left_ms < POLL_MS ? (int)left_ms : POLL_MS;
 		size_t exercised;
 
-		if (hp_interrupted()) {
+		if (!window->uninterruptible && hp_interrupted()) {
 			result->interrupted = true;
 			break;
 		}

@@ -25,7 +25,8 @@ struct hp_window {
 	bool until_exercised;	/* or once every target had @min_calls calls at @role */
 	uint64_t min_calls;	/* 0 is taken as 1 */
 	enum hp_point_role role;
-	const char *what; /* for the progress line: "verifying", … */
+	bool uninterruptible; /* a signal does not end it: undoing runs because of one */
+	const char *what;     /* for the progress line: "verifying", … */
 };
 
 /* What became of a window. */
@@ -69,6 +70,9 @@ struct hp_observer *hp_watch__observer(struct hp_watch *watch);
  */
 int hp_watch__arm(struct hp_watch *watch, size_t target, const struct hp_point *point, bool time);
 void hp_watch__disarm(struct hp_watch *watch, size_t target, enum hp_point_role role);
+
+/* Target @i need not be called for a window to be over. */
+void hp_watch__set_optional(struct hp_watch *watch, size_t target);
 
 /* Run a window. Fails only when the workload cannot be started. */
 int hp_watch__run(struct hp_watch *watch, const struct hp_window *window,

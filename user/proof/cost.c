@@ -54,6 +54,12 @@ static int collect_side(struct hp_proof *proof, size_t i, enum hp_point_role rol
 		hp_watch_result_free(&seen);
 		return 0;
 	}
+	if (seen.point[role].counts.foreign) {
+		snprintf(side->reason, sizeof(side->reason),
+			 "another function of this name was observed in its place");
+		hp_watch_result_free(&seen);
+		return 0;
+	}
 	side->method = hp_method_name(seen.point[role].method);
 	side->untimed = seen.point[role].counts.untimed;
 	side->misses = seen.point[role].counts.misses;

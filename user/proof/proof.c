@@ -112,20 +112,19 @@ void hp_proof__disarm(struct hp_proof *proof, enum hp_point_role role)
 		hp_watch__disarm(proof->watch, i, role);
 }
 
-int hp_proof__window(struct hp_proof *proof, enum hp_pm_state state, enum hp_point_role role,
-		     uint64_t for_ns, bool until_exercised, const char *what, struct hp_error *err)
+int hp_proof__window(struct hp_proof *proof, const struct hp_window *window, struct hp_error *err)
 {
-	struct hp_window window = {
-		.state = state,
-		.for_ns = for_ns,
-		.exercise = proof->opts.exercise,
-		.until_exercised = until_exercised,
-		.min_calls = proof->opts.min_calls,
-		.role = role,
-		.what = what,
-	};
+	return hp_watch__run(proof->watch, window, &proof->window, err);
+}
 
-	return hp_watch__run(proof->watch, &window, &proof->window, err);
+void hp_proof__set_state(struct hp_proof *proof, enum hp_pm_state state)
+{
+	hp_observer__set_state_all(hp_watch__observer(proof->watch), state);
+}
+
+void hp_proof__set_optional(struct hp_proof *proof, size_t i)
+{
+	hp_watch__set_optional(proof->watch, i);
 }
 
 const struct hp_window_result *hp_proof__last_window(const struct hp_proof *proof)
@@ -192,8 +191,9 @@ static void fill_target(const struct hp_proof *proof, size_t i, const struct hp_
 	out->calls = out->redirected == HP_COUNT_UNKNOWN || out->stale == HP_COUNT_UNKNOWN
 			     ? HP_COUNT_UNKNOWN
 			     : out->redirected + out->stale;
-	out->scoped = proof->opts.exercise && redirected->armed ? redirected->counts.scoped
-								: HP_COUNT_UNKNOWN;
+	out->scoped = HP_COUNT_UNKNOWN;
+	if (proof->opts.exercise && redirected->armed)
+		out->scoped = redirected->counts.scoped + old_body->counts.scoped;
 	out->misses = redirected->counts.misses + old_body->counts.misses;
 }
 

@@ -72,11 +72,16 @@ void hp_proof__arm(struct hp_proof *proof, enum hp_point_role role, struct hp_ar
 void hp_proof__disarm(struct hp_proof *proof, enum hp_point_role role);
 
 /*
- * Run a window and count its calls under @state. It lasts @for_ns (0: until the workload ends), or
- * with @until_exercised until every target had enough calls at @role.
+ * Run a window (hp_watch__run()). A window of its own workload, of none, or of that of the options:
+ * ->exercise says it.
  */
-int hp_proof__window(struct hp_proof *proof, enum hp_pm_state state, enum hp_point_role role,
-		     uint64_t for_ns, bool until_exercised, const char *what, struct hp_error *err);
+int hp_proof__window(struct hp_proof *proof, const struct hp_window *window, struct hp_error *err);
+
+/* Flip all targets, outside of a window. */
+void hp_proof__set_state(struct hp_proof *proof, enum hp_pm_state state);
+
+/* Target @i need not be called for a window to be over: it is superseded, or only context. */
+void hp_proof__set_optional(struct hp_proof *proof, size_t i);
 
 /* The last window. */
 const struct hp_window_result *hp_proof__last_window(const struct hp_proof *proof);

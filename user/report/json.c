@@ -104,3 +104,8 @@ json_t *hp_json_envelope(const char *verb, int version, json_t *body)
 	json_decref(body);
 	return report;
 }
+
+json_t *hp_json_exercise_status(int status)
+{
+	return status < 0 ? json_null() : json_integer(status);
+}

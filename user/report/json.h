@@ -16,6 +16,9 @@ json_t *hp_json_report(const char *verb, int version);
 /* Print @report on stdout, one document, indented, with a newline; drops the reference. */
 int hp_json_print(json_t *report);
 
+/* The exit status of a workload; null when it was stopped (negative). */
+json_t *hp_json_exercise_status(int status);
+
 /* An address as "0xffffffff81000000": 64 bits do not survive JSON numbers everywhere. */
 json_t *hp_json_address(uint64_t address);
 

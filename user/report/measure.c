@@ -149,8 +149,8 @@ json_t *hp_measure_report__body(const struct hp_measure_report *report)
 		hp_json_append(&functions, function_json(&report->functions[i]));
 	if (report->exercise.command)
 		exercise =
-			json_pack("{s:o, s:i}", "command", hp_json_text(report->exercise.command),
-				  "status", report->exercise.status);
+			json_pack("{s:o, s:o}", "command", hp_json_text(report->exercise.command),
+				  "status", hp_json_exercise_status(report->exercise.status));
 	return json_pack("{s:i, s:o, s:o}", "status", (int)report->status, "exercise", exercise,
 			 "functions", functions);
 }

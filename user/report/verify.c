@@ -154,9 +154,9 @@ json_t *hp_verify_report__body(const struct hp_verify_report *report)
 	for (size_t i = 0; i < report->target_count; i++)
 		hp_json_append(&targets, target_json(&report->targets[i]));
 	if (report->exercise.command)
-		exercise = json_pack("{s:o, s:i, s:o}", "command",
+		exercise = json_pack("{s:o, s:o, s:o}", "command",
 				     hp_json_text(report->exercise.command), "status",
-				     report->exercise.status, "calls",
+				     hp_json_exercise_status(report->exercise.status), "calls",
 				     count_or_null(report->exercise.calls));
 	return json_pack("{s:s, s:i, s:I, s:I, s:f, s:o, s:o}", "verdict",
 			 hp_verdict__name(report->verdict), "status", (int)report->status,

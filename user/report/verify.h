@@ -52,7 +52,7 @@ struct hp_verify_target {
 	uint64_t calls; /* each of these four may be HP_COUNT_UNKNOWN */
 	uint64_t redirected;
 	uint64_t stale;
-	uint64_t scoped; /* redirected calls of the exercise */
+	uint64_t scoped; /* calls of the exercise */
 	uint64_t misses;
 
 	uint32_t switched; /* reach; 0 of 0 when it is not known */
@@ -71,8 +71,8 @@ struct hp_verify_target {
 /* What --exercise did. */
 struct hp_exercise_result {
 	const char *command; /* NULL: there was none */
-	int status;	     /* exit status; 128 + n for signal n */
-	uint64_t calls;	     /* redirected calls it made, all targets */
+	int status;	     /* exit status; 128 + n for signal n; -1: it was stopped */
+	uint64_t calls;	     /* calls it made, redirected or stale, all targets */
 };
 
 struct hp_verify_report {

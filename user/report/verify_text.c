@@ -219,9 +219,13 @@ static void print_summary(const struct hp_verify_report *report, FILE *out, bool
 		hp_format__ns((double)report->window_ns).s);
 	if (!report->exercise.command)
 		return;
-	fprintf(out, "exercise '%s': exit status %d, %s redirected call%s\n",
-		report->exercise.command, report->exercise.status,
-		hp_format__count(report->exercise.calls).s, report->exercise.calls == 1 ? "" : "s");
+	fprintf(out, "exercise '%s': ", report->exercise.command);
+	if (report->exercise.status < 0)
+		fputs("stopped at the end of the window", out);
+	else
+		fprintf(out, "exit status %d", report->exercise.status);
+	fprintf(out, ", %s call%s\n", hp_format__count(report->exercise.calls).s,
+		report->exercise.calls == 1 ? "" : "s");
 }
 
 int hp_verify_report__print(const struct hp_verify_report *report, FILE *out, bool color,

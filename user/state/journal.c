@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "state/journal_json.h"
 
@@ -111,6 +112,9 @@ int hp_journal__lock(struct hp_journal *journal, uint64_t deadline, struct hp_er
 	while (flock(fd, LOCK_EX | LOCK_NB)) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return fail_state(err, -errno, "lock", path);
+		if (hp_interrupted())
+			return hp_fail(err, HP_E_INTERRUPTED, "interrupted");
+		hp_progress("waiting for another hotproof (pid %d)", lock_holder(fd));
 		if (hp_now_ns() >= deadline)
 			return hp_fail(err, HP_E_STATE_LOCKED,
 				       "another hotproof (pid %d) is changing this host",

@@ -16,6 +16,7 @@
 #include "proof/sites.h"
 #include "report/apply.h"
 #include "report/error.h"
+#include "report/junit.h"
 #include "state/journal.h"
 #include "verbs/change.h"
 #include "verbs/restore.h"
@@ -34,6 +35,7 @@ struct options {
 	uint64_t baseline_ns;
 	uint64_t for_ns;
 	bool keep_on_timeout;
+	const char *junit;
 };
 
 /* An apply in progress. */
@@ -52,6 +54,7 @@ struct apply {
 	uint64_t arm_ns;   /* the observer is armed in two steps, around the baseline */
 	uint64_t loaded;   /* when the module had been loaded */
 	bool searching;	   /* for call sites */
+	bool complete;	   /* every task has switched */
 };
 
 static void apply_close(struct apply *a)
@@ -132,6 +135,7 @@ static int check(struct apply *a, const char *path, struct hp_error *err)
 {
 	__cleanup(hp_cleanup_hp_eligibility__free) struct hp_eligibility *fit = NULL;
 	struct hp_eligibility_host host = { .entries_elsewhere = true };
+	char build_id[HP_BUILD_ID_TEXT_MAX];
 	int ret;
 
 	ret = open_all(a, path, err);
@@ -144,9 +148,16 @@ static int check(struct apply *a, const char *path, struct hp_error *err)
 	ret = ret ?: a->session.engine->prepare(a->session.state, &a->hotfix, err);
 	ret = ret ?: hp_journal__open(&a->journal, err);
 	ret = ret ?: hp_journal__lock(a->journal, a->deadline, err);
-	return ret
-		       ?: hp_journal_entry__init(&a->entry, a->session.engine->name, a->hotfix.name,
-						 path, err);
+	if (!ret)
+		ret = hp_journal_entry__init(&a->entry, a->session.engine->name, a->hotfix.name,
+					     path, err);
+	if (ret)
+		return ret;
+	/* By these, recover knows the module again. */
+	snprintf(a->entry.srcversion, sizeof(a->entry.srcversion), "%s", a->file->srcversion ?: "");
+	snprintf(a->entry.build_id, sizeof(a->entry.build_id), "%s",
+		 hp_build_id__format(&a->file->build_id, build_id));
+	return 0;
 }
 
 /* From here on a call of the old code is seen. */
@@ -161,6 +172,13 @@ static void arm_old_code(struct apply *a)
 /* Measure the old code; its probes are gone again before the module is loaded. */
 static int measure_baseline(struct apply *a, struct hp_error *err)
 {
+	struct hp_window window = {
+		.state = HP_PM_BASELINE,
+		.role = HP_POINT_OLD_ENTRY,
+		.for_ns = a->opts->baseline_ns,
+		.exercise = a->opts->proof.exercise,
+		.what = "measuring the old code",
+	};
 	uint64_t start = hp_now_ns(), took;
 	int ret;
 
@@ -169,11 +187,10 @@ static int measure_baseline(struct apply *a, struct hp_error *err)
 	/* Old and new are to be timed in the same way: without BTF the new code has no fentry. */
 	hp_proof__arm(a->proof, HP_POINT_OLD_ENTRY,
 		      (struct hp_arm_opts){ .time = true, .no_trampoline = !a->file->btf });
-	ret = hp_proof__window(a->proof, HP_PM_BASELINE, HP_POINT_OLD_ENTRY, a->opts->baseline_ns,
-			       false, "measuring the old code", err);
-	ret = ret
-		      ?: hp_cost__collect(a->proof, HP_MEASURE_OLD, HP_POINT_OLD_ENTRY,
-					  HP_PM_BASELINE, &a->report->measure, err);
+	ret = hp_proof__window(a->proof, &window, err);
+	if (!ret)
+		ret = hp_cost__collect(a->proof, HP_MEASURE_OLD, HP_POINT_OLD_ENTRY, HP_PM_BASELINE,
+				       &a->report->measure, err);
 	hp_proof__disarm(a->proof, HP_POINT_OLD_ENTRY);
 	took = hp_now_ns() - start;
 	a->deadline += took;
@@ -197,7 +214,7 @@ static int load(struct apply *a, struct hp_error *err)
 	ret = ret ?: hp_journal__set_phase(a->journal, &a->entry, HP_PHASE_LOADING, err);
 	if (ret)
 		return ret;
-	hp_observer__set_state_all(hp_watch__observer(hp_proof__watch(a->proof)), HP_PM_ACTIVATING);
+	hp_proof__set_state(a->proof, HP_PM_ACTIVATING);
 	start = hp_now_ns();
 	ret = a->session.engine->activate(a->session.state, &a->hotfix, err);
 	if (ret) {
@@ -265,8 +282,15 @@ static int roll_back(struct apply *a, const struct hp_error *why, struct hp_erro
 		.hotfix = a->hotfix.name,
 		.proof = a->proof,
 		.deadline = hp_now_ns() + ROLLBACK_NS,
-		.window_ns = ROLLBACK_WATCH_NS,
-		.until_exercised = true,
+		/* Whoever calls the old code by himself shows it; the workload is not run again. */
+		.window = {
+			.state = HP_PM_BASELINE,
+			.role = HP_POINT_OLD_BODY,
+			.for_ns = ROLLBACK_WATCH_NS,
+			.until_exercised = true,
+			.uninterruptible = true,
+			.what = "watching the old code",
+		},
 		.report = &undo,
 	};
 	struct hp_error undo_error = { 0 };
@@ -278,6 +302,8 @@ static int roll_back(struct apply *a, const struct hp_error *why, struct hp_erro
 	hp_apply_report__phase(a->report, HP_PHASE_ROLLBACK, start, hp_now_ns());
 	a->report->restoration = undo.restoration;
 	hp_progress_free(&undo.progress);
+	if (!ret && !undo.restoration.restored)
+		ret = hp_fail(&undo_error, HP_E_STUCK, "%s", undo.restoration.reason);
 	if (ret) {
 		a->report->outcome = HP_OUTCOME_STUCK;
 		return hp_fail(err, HP_E_STUCK, "%s; and the rollback failed: %s", why->message,
@@ -299,6 +325,16 @@ static void find_sites(struct apply *a)
 	if (!a->searching)
 		hp_proof__find_sites(a->proof, a->sites);
 	a->searching = true;
+}
+
+/* It is applied, whether the journal can be written or not. */
+static void record_applied(struct apply *a)
+{
+	struct hp_error err = { 0 };
+
+	a->report->outcome = HP_OUTCOME_APPLIED;
+	if (hp_journal__set_phase(a->journal, &a->entry, HP_PHASE_APPLIED, &err))
+		hp_warn("applied, but the journal does not know it: %s", err.message);
 }
 
 static bool is_complete(struct apply *a)
@@ -335,7 +371,9 @@ static int change(struct apply *a, struct hp_error *err)
 	hp_apply_report__phase(a->report, HP_PHASE_TRANSITION, a->loaded, hp_now_ns());
 	if (ret == HP_FOLLOW_COMPLETE) {
 		hp_apply_report__phase(a->report, HP_PHASE_ALL_TASKS, a->loaded, hp_now_ns());
-		return hp_journal__set_phase(a->journal, &a->entry, HP_PHASE_APPLIED, err);
+		a->complete = true;
+		record_applied(a);
+		return 0;
 	}
 	if (ret == HP_FOLLOW_INTERRUPTED) {
 		hp_fail(&why, HP_E_INTERRUPTED, "interrupted");
@@ -347,28 +385,41 @@ static int change(struct apply *a, struct hp_error *err)
 	if (!a->opts->keep_on_timeout)
 		return roll_back(a, &why, err);
 	hp_warn("%s: kept, as asked", why.message);
-	return hp_journal__set_phase(a->journal, &a->entry, HP_PHASE_APPLIED, err);
+	record_applied(a);
+	return 0;
 }
 
 static int prove(struct apply *a, struct hp_error *err)
 {
 	const struct options *o = a->opts;
+	struct hp_window window = {
+		/* Old code may still be called while a transition that was kept goes on. */
+		.state = a->complete ? HP_PM_ACTIVE : HP_PM_ACTIVATING,
+		.role = HP_POINT_NEW_ENTRY,
+		.for_ns = o->for_ns ?: (o->proof.exercise ? 0 : DEFAULT_WINDOW_NS),
+		.exercise = o->proof.exercise,
+		/* Nothing else was asked for: the first calls of each target show it. */
+		.until_exercised = !o->proof.exercise && !o->for_ns && o->proof.min_coverage <= 0,
+		.min_calls = o->proof.min_calls,
+		.what = "verifying",
+	};
 	uint64_t start = hp_now_ns();
 	int ret;
 
 	find_sites(a);
-	ret = hp_proof__window(a->proof, HP_PM_ACTIVE, HP_POINT_NEW_ENTRY,
-			       o->for_ns ?: (o->proof.exercise ? 0 : DEFAULT_WINDOW_NS),
-			       !o->proof.exercise, "verifying", err);
-	ret = ret
-		      ?: hp_redirects__decide(a->session.engine, a->session.state, a->proof,
-					      HP_PM_ACTIVE, a->targets, a->hotfix.target_count,
-					      NULL, &a->report->verify, err);
+	ret = hp_proof__window(a->proof, &window, err);
+	if (!ret)
+		ret = hp_redirects__decide(a->session.engine, a->session.state, a->proof,
+					   HP_PM_ACTIVE, a->targets, a->hotfix.target_count, NULL,
+					   &a->report->verify, err);
 	if (ret)
 		return ret;
 	hp_apply_report__phase(a->report, HP_PHASE_VERIFIED, start, hp_now_ns());
 	record_first_call(a);
 	a->report->verified = true;
+	if (hp_proof__last_window(a->proof)->interrupted)
+		return hp_fail(err, HP_E_CUT_SHORT,
+			       "applied, and interrupted while it was verified");
 	if (!o->baseline_ns)
 		return 0;
 	ret = hp_cost__collect(a->proof, HP_MEASURE_NEW, HP_POINT_NEW_ENTRY, HP_PM_ACTIVE,
@@ -392,7 +443,6 @@ static int run(struct apply *a, const char *path, struct hp_error *err)
 	ret = change(a, err);
 	if (ret)
 		return ret;
-	a->report->outcome = HP_OUTCOME_APPLIED;
 	return prove(a, err);
 }
 
@@ -415,6 +465,7 @@ HP_VERB(apply)
 		  "a target with fewer redirected calls is not live (1)" },
 		{ "min-coverage", HP_OPT_PERCENT, &opts.proof.min_coverage, "PCT",
 		  "a target with fewer of its call sites redirected is not live (0)" },
+		{ "junit", HP_OPT_STRING, &opts.junit, "FILE", "write a JUnit report too" },
 		{ "keep-on-timeout", HP_OPT_FLAG, &opts.keep_on_timeout, NULL,
 		  "past the budget, leave the transition going on" },
 		{ 0 },
@@ -444,5 +495,7 @@ HP_VERB(apply)
 	a.deadline = report.begin_ns + opts.budget_ns;
 
 	run(&a, argv[first], &report.error);
+	if (report.verified && opts.junit)
+		hp_junit__write(&report.verify, opts.junit, &report.error);
 	return hp_change_finish(&report, &globals);
 }

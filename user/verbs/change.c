@@ -14,6 +14,10 @@ static enum hp_exit status_of(const struct hp_apply_report *report)
 {
 	if (report->error.reason)
 		return hp_reason_exit(report->error.reason);
+	/* A workload that failed did not exercise what it was to exercise. */
+	if (report->verified && report->verify.status == HP_EXIT_OK &&
+	    report->verify.exercise.command && report->verify.exercise.status > 0)
+		return HP_EXIT_VERIFY;
 	if (report->verified)
 		return report->verify.status;
 	return report->restoration.restored ? HP_EXIT_OK : HP_EXIT_VERIFY;

@@ -9,6 +9,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "engines/klp/klp.h"
+#include "host/kallsyms.h"
 #include "proof/cost.h"
 #include "report/error.h"
 #include "report/json.h"
@@ -29,16 +30,25 @@ struct options {
 	uint64_t for_ns;
 };
 
-/* "FUNCTION", or "OBJECT:FUNCTION" for one of a module. */
+/*
+ * "FUNCTION", or "OBJECT:FUNCTION" for one of a module; "FUNCTION,N" is the N-th of that name, as
+ * in a livepatch's sympos.
+ */
 static void split_name(const char *operand, struct hp_target *out)
 {
 	const char *colon = strchr(operand, ':');
+	char *comma;
 
 	memset(out, 0, sizeof(*out));
 	snprintf(out->object, sizeof(out->object), "%.*s",
 		 colon ? (int)(colon - operand) : (int)strlen("vmlinux"),
 		 colon ? operand : "vmlinux");
 	snprintf(out->symbol, sizeof(out->symbol), "%s", colon ? colon + 1 : operand);
+	comma = strchr(out->symbol, ',');
+	if (comma) {
+		out->sympos = strtoull(comma + 1, NULL, 10);
+		*comma = '\0';
+	}
 }
 
 /* The livepatch's target that takes the calls of @wanted, or NULL. */
@@ -51,6 +61,8 @@ static const struct hp_target *find_replaced(const struct hp_target *all, size_t
 
 		if (strcmp(t->symbol, wanted->symbol) || !t->patched)
 			continue;
+		if (wanted->sympos && wanted->sympos != (t->sympos ?: 1))
+			continue;
 		if (!any_object && strcmp(t->object, wanted->object))
 			continue;
 		if (livepatch ? !strcmp(t->hotfix, livepatch) : !t->superseded_by[0])
@@ -62,6 +74,7 @@ static const struct hp_target *find_replaced(const struct hp_target *all, size_t
 static int find_targets(struct hp_session *session, const struct options *opts, char **names,
 			size_t count, struct hp_target *targets, struct hp_error *err)
 {
+	__cleanup(hp_cleanup_hp_kallsyms__close) struct hp_kallsyms *symbols = NULL;
 	_cleanup_free_ struct hp_target *all = NULL;
 	size_t all_count;
 	int ret = session->engine->discover(session->state, NULL, &all, &all_count, err);
@@ -81,7 +94,11 @@ static int find_targets(struct hp_session *session, const struct options *opts, 
 			return hp_fail(err, HP_E_NO_FUNCTION,
 				       "no loaded livepatch '%s' replaces %s", opts->livepatch,
 				       names[i]);
-		ret = session->engine->resolve(session->state, NULL, &targets[i], 1, &why);
+		/* Only the whole table tells whether a name is unique. */
+		ret = symbols ? 0 : hp_kallsyms__open(&symbols, NULL, err);
+		if (ret)
+			return ret;
+		ret = session->engine->resolve(session->state, symbols, &targets[i], 1, &why);
 		if (!ret && !targets[i].old_addr)
 			ret = -ENOENT;
 		if (ret && why.reason && why.reason != HP_E_KLP_NO_SYMBOL) {
@@ -127,6 +144,12 @@ static int measure(const struct options *opts, char **names, size_t count,
 	__cleanup(hp_session_close) struct hp_session session = { .engine = &hp_klp_engine };
 	_cleanup_free_ struct hp_target *targets = calloc(count + 1, sizeof(*targets));
 	__cleanup(hp_cleanup_hp_proof__close) struct hp_proof *proof = NULL;
+	struct hp_window window = {
+		.state = HP_PM_ACTIVE,
+		.for_ns = opts->for_ns,
+		.exercise = opts->proof.exercise,
+		.what = "measuring",
+	};
 	int ret;
 
 	if (!targets)
@@ -137,8 +160,7 @@ static int measure(const struct options *opts, char **names, size_t count,
 	if (ret)
 		return ret;
 	arm(&session, proof, targets, count);
-	ret = hp_proof__window(proof, HP_PM_ACTIVE, HP_POINT_NEW_ENTRY, opts->for_ns, false,
-			       "measuring", err);
+	ret = hp_proof__window(proof, &window, err);
 	ret = ret
 		      ?: hp_cost__collect(proof, HP_MEASURE_OLD, HP_POINT_OLD_ENTRY, HP_PM_ACTIVE,
 					  report, err);

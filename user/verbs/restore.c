@@ -12,34 +12,50 @@
 /* Unloading waits for whoever holds the module for a moment, such as a reader of its sysfs files. */
 #define UNLOAD_NS (10 * HP_NSEC_PER_SEC)
 
-/* Is no target of this hotfix left in the engine's list? */
-static int check_gone(const struct hp_restore *r, bool *gone, struct hp_error *err)
+/*
+ * Is no target of this hotfix left in the engine's list, and does another hotfix, below it in a
+ * stack, take the calls instead of the old code?
+ */
+static int check_gone(const struct hp_restore *r, bool *gone, bool *stacked, struct hp_error *err)
 {
 	_cleanup_free_ struct hp_target *all = NULL;
 	size_t count;
 	int ret = r->session.engine->discover(r->session.state, NULL, &all, &count, err);
 
 	*gone = !ret;
-	for (size_t i = 0; !ret && i < count; i++)
+	*stacked = false;
+	for (size_t i = 0; !ret && i < count; i++) {
 		if (!strcmp(all[i].hotfix, r->hotfix))
 			*gone = false;
+		for (size_t j = 0; r->proof && j < hp_proof__count(r->proof); j++)
+			*stacked |= all[i].patched &&
+				    all[i].old_addr == hp_proof__target(r->proof, j)->old_addr;
+	}
 	return ret;
 }
 
-/* Calls of old and new code since the reversal was complete, of all targets. */
+/* Calls seen at a point since the reversal was complete; unknown when nothing could be seen. */
+static void add_calls(const struct hp_watch_point *point, uint64_t *calls)
+{
+	if (!point->armed)
+		return;
+	if (*calls == HP_COUNT_UNKNOWN)
+		*calls = 0;
+	*calls += point->counts.calls;
+}
+
 static int count_calls(const struct hp_restore *r, struct hp_restoration *out)
 {
 	struct hp_watch *watch = hp_proof__watch(r->proof);
-	size_t count = hp_proof__count(r->proof);
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < hp_proof__count(r->proof); i++) {
 		struct hp_watch_result seen;
 		int ret = hp_watch__collect(watch, i, HP_PM_BASELINE, &seen);
 
 		if (ret)
 			return ret;
-		out->old_calls += seen.point[HP_POINT_OLD_BODY].counts.calls;
-		out->new_calls += seen.point[HP_POINT_NEW_ENTRY].counts.calls;
+		add_calls(&seen.point[HP_POINT_OLD_BODY], &out->old_calls);
+		add_calls(&seen.point[HP_POINT_NEW_ENTRY], &out->new_calls);
 		hp_watch_result_free(&seen);
 	}
 	return 0;
@@ -53,54 +69,72 @@ static int watch_old_code(struct hp_restore *r, struct hp_error *err)
 	int ret;
 
 	out->checked = true;
-	if (!r->proof) {
-		out->old_calls = out->new_calls = HP_COUNT_UNKNOWN;
+	out->old_calls = out->new_calls = HP_COUNT_UNKNOWN;
+	if (!r->proof)
 		return 0;
+	ret = hp_proof__window(r->proof, &r->window, err);
+	if (!ret) {
+		hp_apply_report__phase(r->report, HP_PHASE_VERIFIED, start, hp_now_ns());
+		ret = count_calls(r, out);
+		if (ret)
+			hp_fail_errno(err, HP_E_OBSERVER, ret, "the counters cannot be read");
 	}
-	ret = hp_proof__window(r->proof, HP_PM_BASELINE, HP_POINT_OLD_BODY, r->window_ns,
-			       r->until_exercised, "watching the old code", err);
-	if (ret)
-		return ret;
-	hp_apply_report__phase(r->report, HP_PHASE_VERIFIED, start, hp_now_ns());
-	ret = count_calls(r, out);
-	if (ret)
-		return hp_fail_errno(err, HP_E_OBSERVER, ret, "the counters cannot be read");
 	/* Its probes hold the module. */
 	hp_proof__disarm(r->proof, HP_POINT_NEW_ENTRY);
-	return 0;
+	return ret;
 }
 
-static void conclude(struct hp_restoration *out, bool gone)
+static void conclude(struct hp_restoration *out, bool gone, bool stacked)
 {
-	bool counted = out->old_calls != HP_COUNT_UNKNOWN;
+	bool new_called = out->new_calls != HP_COUNT_UNKNOWN && out->new_calls;
+	const char *reason = "";
 
-	out->restored = gone && out->unloaded && (!counted || !out->new_calls);
+	out->restored = gone && out->unloaded && !new_called;
 	if (!gone)
-		snprintf(out->reason, sizeof(out->reason),
-			 "the redirect is still in the kernel's list");
-	else if (counted && out->new_calls)
-		snprintf(out->reason, sizeof(out->reason),
-			 "the replacement was called after the reversal was complete");
+		reason = "the redirect is still in the kernel's list";
+	else if (new_called)
+		reason = "the replacement was called after the reversal was complete";
+	else if (stacked)
+		reason = "an earlier livepatch takes the calls again";
+	else if (out->old_calls == HP_COUNT_UNKNOWN)
+		reason = "calls of the old code could not be observed";
 	else if (!out->old_calls)
-		snprintf(out->reason, sizeof(out->reason), "no call came to show it");
+		reason = "no call came to show it";
+	snprintf(out->reason, sizeof(out->reason), "%s", reason);
+}
+
+/* Whatever became of watching: what is disabled must not stay loaded. */
+static int finish(struct hp_restore *r, struct hp_error *err)
+{
+	uint64_t start = hp_now_ns();
+	bool gone, stacked;
+	int ret = r->session.engine->finish(r->session.state, r->hotfix, start + UNLOAD_NS, err);
+
+	if (ret)
+		return ret;
+	r->report->restoration.unloaded = true;
+	hp_apply_report__phase(r->report, HP_PHASE_UNLOAD, start, hp_now_ns());
+	ret = check_gone(r, &gone, &stacked, err);
+	if (!ret)
+		conclude(&r->report->restoration, gone, stacked);
+	return ret;
 }
 
 int hp_restore(struct hp_restore *r, struct hp_error *err)
 {
 	const struct hp_engine *engine = r->session.engine;
 	uint64_t start = hp_now_ns(), end;
-	bool gone;
-	int ret;
+	int ret, watched;
 
 	if (r->proof)
-		hp_observer__set_state_all(hp_watch__observer(hp_proof__watch(r->proof)),
-					   HP_PM_REVERTING);
+		hp_proof__set_state(r->proof, HP_PM_REVERTING);
 	ret = engine->revert(r->session.state, r->hotfix, r->deadline, err);
 	if (ret)
 		return ret;
+	r->begun = true;
 	hp_progress_free(&r->report->progress);
 	ret = hp_follow(engine, r->session.state, r->hotfix, "reverting", r->deadline,
-			r->interruptible, &r->report->progress, err);
+			!r->window.uninterruptible, &r->report->progress, err);
 	if (ret < 0)
 		return ret;
 	end = hp_now_ns();
@@ -113,16 +147,8 @@ int hp_restore(struct hp_restore *r, struct hp_error *err)
 			       r->report->progress.total - r->report->progress.switched,
 			       r->report->progress.total);
 	hp_apply_report__phase(r->report, HP_PHASE_ALL_TASKS, start, end);
-
-	ret = watch_old_code(r, err);
-	start = hp_now_ns();
-	ret = ret ?: engine->finish(r->session.state, r->hotfix, start + UNLOAD_NS, err);
-	if (ret)
-		return ret;
-	r->report->restoration.unloaded = true;
-	hp_apply_report__phase(r->report, HP_PHASE_UNLOAD, start, hp_now_ns());
-	ret = check_gone(r, &gone, err);
-	if (!ret)
-		conclude(&r->report->restoration, gone);
-	return ret;
+	r->complete = true;
+	watched = watch_old_code(r, err);
+	ret = finish(r, err);
+	return ret ?: watched;
 }

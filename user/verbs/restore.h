@@ -10,11 +10,11 @@
 struct hp_restore {
 	struct hp_session session;
 	const char *hotfix;
-	struct hp_proof *proof; /* with the points of old body and replacement armed, or NULL */
-	uint64_t deadline;	/* for the transition back, of hp_now_ns() */
-	uint64_t window_ns;	/* how long to wait for calls of the old code */
-	bool until_exercised;	/* or until every target was called */
-	bool interruptible;	/* a rollback is not: it runs because of the signal */
+	struct hp_proof *proof;	 /* with the points of old body and replacement armed, or NULL */
+	uint64_t deadline;	 /* for the transition back, of hp_now_ns() */
+	struct hp_window window; /* how to wait for calls of the old code */
+	bool begun;		 /* set: the first step was taken, */
+	bool complete;		 /* and no task uses the replacement any more */
 	struct hp_apply_report *report; /* phases, last progress and restoration go here */
 };
 

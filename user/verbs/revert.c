@@ -78,29 +78,39 @@ static int arm(struct revert *r, struct hp_error *err)
 	return 0;
 }
 
+/* It stays applied. */
+static void record_applied(struct revert *r)
+{
+	struct hp_error err = { 0 };
+
+	if (r->journaled && hp_journal__set_phase(r->journal, &r->entry, HP_PHASE_APPLIED, &err))
+		hp_warn("the journal does not know that it stays: %s", err.message);
+}
+
 /* The tasks did not go back in time: let the livepatch be as it was. */
 static int give_up(struct revert *r, const char *name, const struct hp_error *why,
 		   struct hp_error *err)
 {
+	struct hp_error failure = { 0 };
 	struct hp_progress back = { 0 };
 	uint64_t start = hp_now_ns();
 	int ret;
 
 	hp_warn("%s: enabling it again", why->message);
-	ret = r->session.engine->cancel_revert(r->session.state, name, err);
+	ret = r->session.engine->cancel_revert(r->session.state, name, &failure);
 	if (!ret)
 		ret = hp_follow(r->session.engine, r->session.state, name, "enabling again",
-				start + DEFAULT_BUDGET_NS, false, &back, err);
+				start + DEFAULT_BUDGET_NS, false, &back, &failure);
 	hp_progress_free(&back);
 	hp_apply_report__phase(r->report, HP_PHASE_ROLLBACK, start, hp_now_ns());
 	if (ret) {
 		r->report->outcome = HP_OUTCOME_STUCK;
-		return hp_fail(err, HP_E_STUCK, "%s; and it could not be enabled again",
-			       why->message);
+		return hp_fail(err, HP_E_STUCK, "%s; and it could not be enabled again: %s",
+			       why->message,
+			       failure.reason ? failure.message : "the tasks do not switch");
 	}
 	r->report->outcome = HP_OUTCOME_ROLLED_BACK;
-	if (r->journaled)
-		hp_journal__set_phase(r->journal, &r->entry, HP_PHASE_APPLIED, NULL);
+	record_applied(r);
 	*err = *why;
 	return -ECANCELED;
 }
@@ -110,9 +120,15 @@ static int run(struct revert *r, const char *name, struct hp_error *err)
 	struct hp_restore restore = {
 		.hotfix = name,
 		.deadline = r->deadline,
-		.window_ns = r->opts->for_ns ?: (r->opts->proof.exercise ? 0 : DEFAULT_WINDOW_NS),
-		.until_exercised = !r->opts->proof.exercise,
-		.interruptible = true,
+		.window = {
+			.state = HP_PM_BASELINE,
+			.role = HP_POINT_OLD_BODY,
+			.for_ns = r->opts->for_ns ?:
+				  (r->opts->proof.exercise ? 0 : DEFAULT_WINDOW_NS),
+			.exercise = r->opts->proof.exercise,
+			.until_exercised = !r->opts->proof.exercise && !r->opts->for_ns,
+			.what = "watching the old code",
+		},
 		.report = r->report,
 	};
 	struct hp_error why = { 0 };
@@ -130,13 +146,12 @@ static int run(struct revert *r, const char *name, struct hp_error *err)
 	ret = hp_restore(&restore, &why);
 	r->report->used_ns =
 		hp_now_ns() - r->report->begin_ns - r->report->phase[HP_PHASE_VERIFIED].took_ns;
-	if (ret && (why.reason == HP_E_BUDGET || why.reason == HP_E_INTERRUPTED) &&
-	    !r->report->phase[HP_PHASE_ALL_TASKS].reached)
+	if (ret && restore.begun && !restore.complete)
 		return give_up(r, name, &why, err);
 	if (ret) {
-		r->report->outcome = r->report->phase[HP_PHASE_TRANSITION].reached
-					     ? HP_OUTCOME_STUCK
-					     : HP_OUTCOME_REFUSED;
+		r->report->outcome = restore.begun ? HP_OUTCOME_STUCK : HP_OUTCOME_REFUSED;
+		if (!restore.begun)
+			record_applied(r);
 		*err = why;
 		return ret;
 	}

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "engines/follow.h"
 #include "engines/klp/klp.h"
 #include "proof/redirects.h"
 #include "proof/sites.h"
@@ -100,6 +101,34 @@ static void drop_unrelated(struct subject *s)
 	s->count = kept;
 }
 
+/*
+ * Until a transition is complete, calls of the old code are as they should be: they are counted
+ * apart from those of the window. It is followed for as long as the window may last.
+ */
+static int wait_for_transition(struct hp_session *session, struct hp_proof *proof,
+			       const struct subject *s, const struct hp_window *window,
+			       struct hp_error *err)
+{
+	uint64_t deadline = hp_now_ns() + (window->for_ns ?: DEFAULT_WINDOW_NS);
+
+	for (size_t i = 0; i < s->count; i++) {
+		struct hp_progress last = { 0 };
+		int ret;
+
+		if (s->targets[i].superseded_by[0] || s->hidden[i])
+			hp_proof__set_optional(proof, i);
+		if (!s->targets[i].transition)
+			continue;
+		hp_proof__set_state(proof, HP_PM_ACTIVATING);
+		ret = hp_follow(session->engine, session->state, s->targets[i].hotfix,
+				"waiting for the transition", deadline, true, &last, err);
+		hp_progress_free(&last);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
 static int verify(const struct options *opts, char **names, int count,
 		  struct hp_verify_report *report, struct hp_error *err)
 {
@@ -107,6 +136,15 @@ static int verify(const struct options *opts, char **names, int count,
 	__cleanup(subject_free) struct subject s = { 0 };
 	__cleanup(hp_cleanup_hp_sites__close) struct hp_sites *sites = NULL;
 	__cleanup(hp_cleanup_hp_proof__close) struct hp_proof *proof = NULL;
+	struct hp_window window = {
+		.state = HP_PM_ACTIVE,
+		.role = HP_POINT_NEW_ENTRY,
+		.for_ns = opts->for_ns,
+		.exercise = opts->proof.exercise,
+		.until_exercised = opts->until_exercised,
+		.min_calls = opts->proof.min_calls,
+		.what = "verifying",
+	};
 	int ret;
 
 	ret = session.engine->open(&session.state, err);
@@ -121,11 +159,19 @@ static int verify(const struct options *opts, char **names, int count,
 		hp_proof__find_sites(proof, sites);
 	hp_proof__arm(proof, HP_POINT_OLD_BODY, (struct hp_arm_opts){ 0 });
 	hp_proof__arm(proof, HP_POINT_NEW_ENTRY, (struct hp_arm_opts){ 0 });
-	ret = hp_proof__window(proof, HP_PM_ACTIVE, HP_POINT_NEW_ENTRY, opts->for_ns,
-			       opts->until_exercised, "verifying", err);
+	ret = wait_for_transition(&session, proof, &s, &window, err);
+	/* With nothing to watch there is nothing to wait for. */
+	if (!ret && s.count)
+		ret = hp_proof__window(proof, &window, err);
 	if (!ret)
 		ret = hp_redirects__decide(session.engine, session.state, proof, HP_PM_ACTIVE,
 					   s.targets, s.count, s.hidden, report, err);
+	/* A workload that failed did not exercise what it was to exercise. */
+	if (!ret && report->exercise.command && report->exercise.status > 0) {
+		hp_warn("the workload failed with status %d", report->exercise.status);
+		if (report->status == HP_EXIT_OK)
+			report->status = HP_EXIT_VERIFY;
+	}
 	/* What was seen until then is worth reading, but it is not what was asked for. */
 	if (!ret && hp_proof__last_window(proof)->interrupted) {
 		hp_warn("interrupted: this is what was seen until then");
@@ -167,12 +213,12 @@ HP_VERB(verify)
 		opts.for_ns = DEFAULT_WINDOW_NS;
 	hp_interrupt_catch();
 	ret = verify(&opts, argv + first, argc - first, &report, &err);
+	if (!ret && (globals.json ? hp_json_print(hp_verify_report__json(&report))
+				  : hp_verify_report__print(&report, stdout, globals.color,
+							    globals.verbosity)))
+		ret = hp_fail(&err, HP_E_OUTPUT, "the report cannot be written");
 	if (!ret && opts.junit)
 		ret = hp_junit__write(&report, opts.junit, &err);
-	if (!ret && globals.json)
-		ret = hp_json_print(hp_verify_report__json(&report));
-	else if (!ret)
-		ret = hp_verify_report__print(&report, stdout, globals.color, globals.verbosity);
 	if (ret)
 		status = hp_report_error(&globals, cmd->name, &err);
 	else
