@@ -76,13 +76,21 @@ static int parse_percent(const char *text, double *value)
 static int set_value(const struct hp_option *opt, const char *arg, struct hp_error *err)
 {
 	const char *expected = NULL;
+	struct hp_strings *strings;
 
 	switch (opt->kind) {
 	case HP_OPT_FLAG:
 		*(bool *)opt->value = true;
 		break;
 	case HP_OPT_STRING:
+	case HP_OPT_OUTPUT:
 		*(const char **)opt->value = arg;
+		break;
+	case HP_OPT_STRINGS:
+		strings = opt->value;
+		if (strings->count == HP_STRINGS_MAX)
+			return hp_fail(err, HP_E_USAGE, "--%s is given too often", opt->name);
+		strings->items[strings->count++] = arg;
 		break;
 	case HP_OPT_UINT:
 		if (parse_uint(arg, opt->value))
@@ -123,7 +131,8 @@ static void print_help(const struct hp_command *cmd, const struct hp_option *opt
 		printf("\n%s\n", cmd->details);
 	printf("\nOptions:\n");
 	for (opt = options; opt->name; opt++) {
-		snprintf(name, sizeof(name), "--%s", opt->name);
+		snprintf(name, sizeof(name), "%s--%s", opt->kind == HP_OPT_OUTPUT ? "-o, " : "",
+			 opt->name);
 		print_option(name, opt->arg, opt->help);
 	}
 	print_option("--json", NULL, "print the report as JSON (docs/schema)");
@@ -162,12 +171,15 @@ int hp_options_parse(const struct hp_command *cmd, const struct hp_option *optio
 	struct option longs[MAX_OPTIONS + 4] = { 0 };
 	const char *color = "auto";
 	bool stderr_color = false;
+	int output = -1; /* the option that -o stands for */
 	int n = 0, c, ret;
 
 	for (; options[n].name && n < MAX_OPTIONS; n++) {
 		longs[n].name = options[n].name;
 		longs[n].has_arg = options[n].kind == HP_OPT_FLAG ? no_argument : required_argument;
 		longs[n].val = FIRST_LONG_ID + n;
+		if (options[n].kind == HP_OPT_OUTPUT)
+			output = longs[n].val;
 	}
 	longs[n] = (struct option){ "json", no_argument, NULL, 'j' };
 	longs[n + 1] = (struct option){ "color", required_argument, NULL, 'c' };
@@ -179,7 +191,9 @@ int hp_options_parse(const struct hp_command *cmd, const struct hp_option *optio
 
 	optind = 0;
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":vh", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, output < 0 ? ":vh" : ":vho:", longs, NULL)) != -1) {
+		if (c == 'o')
+			c = output;
 		switch (c) {
 		case 'j':
 			globals->json = true;

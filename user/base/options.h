@@ -7,6 +7,7 @@
 #define HP_BASE_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -16,7 +17,16 @@ enum hp_option_kind {
 	HP_OPT_STRING,	/* const char **: the argument itself, not copied */
 	HP_OPT_UINT,	/* uint64_t *: a decimal number */
 	HP_OPT_PERCENT, /* double *: 0 to 100, an optional % behind it */
+	HP_OPT_OUTPUT,	/* const char **: the same, and -o stands for it too */
+	HP_OPT_STRINGS, /* struct hp_strings *: the option may be given more than once */
 	HP_OPT_DURATION, /* uint64_t *: nanoseconds, from "30s", "500ms", "1.5s", "2m", "100us", "24h" */
+};
+
+#define HP_STRINGS_MAX 256
+
+struct hp_strings {
+	const char *items[HP_STRINGS_MAX]; /* the arguments themselves, not copied */
+	size_t count;
 };
 
 struct hp_option {
