@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The symbols of an ELF file: dynamic ones with their versions, .symtab, the separate debug file. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "host/elf_file_private.h"
+
+#define DEBUG_FOLDER "/usr/lib/debug/.build-id"
+
+/* What is asked for. */
+struct query {
+	const char *file; /* of "file.c:name", not terminated; NULL: any */
+	size_t file_len;
+	const char *name;
+	size_t name_len;
+	const char *version; /* NULL: the default one */
+};
+
+/* A symbol table and what belongs to it. */
+struct table {
+	Elf *elf;
+	Elf_Data *symbols, *versions, *definitions;
+	size_t strings; /* section index of the names */
+	size_t version_strings;
+	size_t count;
+};
+
+static bool open_table(struct hp_elf *elf, unsigned int type, struct table *t)
+{
+	Elf_Scn *scn = NULL;
+	GElf_Shdr shdr;
+
+	memset(t, 0, sizeof(*t));
+	t->elf = elf->handle;
+	while ((scn = elf_nextscn(elf->handle, scn))) {
+		if (!gelf_getshdr(scn, &shdr))
+			continue;
+		if (shdr.sh_type == type && shdr.sh_entsize) {
+			t->symbols = elf_getdata(scn, NULL);
+			t->strings = shdr.sh_link;
+			t->count = shdr.sh_size / shdr.sh_entsize;
+		} else if (shdr.sh_type == SHT_GNU_versym && type == SHT_DYNSYM) {
+			t->versions = elf_getdata(scn, NULL);
+		} else if (shdr.sh_type == SHT_GNU_verdef && type == SHT_DYNSYM) {
+			t->definitions = elf_getdata(scn, NULL);
+			t->version_strings = shdr.sh_link;
+		}
+	}
+	return t->symbols != NULL;
+}
+
+/* The name of version number @index, NULL when the object does not define it. */
+static const char *version_name(const struct table *t, unsigned int index)
+{
+	int at = 0;
+
+	for (;;) {
+		GElf_Verdef def;
+		GElf_Verdaux aux;
+
+		if (!t->definitions || !gelf_getverdef(t->definitions, at, &def))
+			return NULL;
+		if (def.vd_ndx == index) {
+			if (!gelf_getverdaux(t->definitions, at + (int)def.vd_aux, &aux))
+				return NULL;
+			return elf_strptr(t->elf, t->version_strings, aux.vda_name);
+		}
+		if (!def.vd_next)
+			return NULL;
+		at += (int)def.vd_next;
+	}
+}
+
+/* Symbol versions as in the Linux Standard Base, "Symbol Versioning": bit 15 hides a symbol. */
+static bool version_matches(const struct table *t, size_t i, const char *wanted)
+{
+	GElf_Versym versym;
+	const char *name;
+
+	if (!t->versions || !gelf_getversym(t->versions, (int)i, &versym))
+		return true;
+	if (!wanted)
+		return !(versym & 0x8000);
+	name = version_name(t, versym & 0x7fff);
+	return name && !strcmp(name, wanted);
+}
+
+/*
+ * Search one table. Names that stand twice are an error only when they mean different addresses:
+ * aliases and repeated entries are not.
+ */
+static int search(const struct table *t, const struct query *q, struct hp_elf_symbol *out)
+{
+	const char *file = NULL;
+	bool found = false;
+
+	for (size_t i = 1; i < t->count; i++) {
+		const char *name;
+		GElf_Sym sym;
+
+		if (!gelf_getsym(t->symbols, (int)i, &sym))
+			continue;
+		name = elf_strptr(t->elf, t->strings, sym.st_name);
+		if (!name)
+			continue;
+		/* A file's symbol stands before the local symbols of that file (gABI, st_info). */
+		if (GELF_ST_TYPE(sym.st_info) == STT_FILE) {
+			file = name;
+			continue;
+		}
+		if (sym.st_shndx == SHN_UNDEF || strncmp(name, q->name, q->name_len) ||
+		    name[q->name_len])
+			continue;
+		if (q->file && (GELF_ST_BIND(sym.st_info) != STB_LOCAL || !file ||
+				strlen(file) != q->file_len || strncmp(file, q->file, q->file_len)))
+			continue;
+		if (!version_matches(t, i, q->version))
+			continue;
+		if (found && out->address != sym.st_value)
+			return -ENOTUNIQ;
+		found = true;
+		out->address = sym.st_value;
+		out->size = sym.st_size;
+		out->type = GELF_ST_TYPE(sym.st_info);
+		out->weak = GELF_ST_BIND(sym.st_info) == STB_WEAK;
+	}
+	return found ? 0 : -ENOENT;
+}
+
+static struct hp_elf *debug_file(struct hp_elf *elf)
+{
+	char hex[HP_BUILD_ID_TEXT_MAX], path[sizeof(DEBUG_FOLDER) + sizeof(hex) + 16];
+
+	if (elf->debug_tried || !elf->has_build_id)
+		return elf->debug;
+	elf->debug_tried = true;
+	hp_build_id__format(&elf->build_id, hex);
+	snprintf(path, sizeof(path), DEBUG_FOLDER "/%.2s/%s.debug", hex, hex + 2);
+	if (hp_elf__open(&elf->debug, path, NULL))
+		return NULL;
+	if (!elf->debug->has_build_id ||
+	    !hp_build_id__equal(&elf->debug->build_id, &elf->build_id)) {
+		hp_elf__close(elf->debug);
+		elf->debug = NULL;
+	}
+	return elf->debug;
+}
+
+int hp_elf__find_symbol(struct hp_elf *elf, const char *name, struct hp_elf_symbol *out)
+{
+	const char *colon = strchr(name, ':'), *at = strchr(name, '@');
+	struct query q = { .name = name, .name_len = strlen(name) };
+	struct table t;
+	int ret = -ENOENT;
+
+	if (colon) {
+		q.file = name;
+		q.file_len = (size_t)(colon - name);
+		q.name = colon + 1;
+		q.name_len = strlen(q.name);
+	} else if (at) {
+		q.name_len = (size_t)(at - name);
+		q.version = at[1] == '@' ? at + 2 : at + 1;
+	}
+	if (!q.name_len)
+		return -ENOENT;
+	if (!q.file && open_table(elf, SHT_DYNSYM, &t)) {
+		out->source = "dynsym";
+		ret = search(&t, &q, out);
+	}
+	/* Other tables have no versions: "name@VERSION" is not to be found there. */
+	if (ret == -ENOENT && !q.version && open_table(elf, SHT_SYMTAB, &t)) {
+		out->source = "symtab";
+		ret = search(&t, &q, out);
+	}
+	if (ret == -ENOENT && !q.version && debug_file(elf) &&
+	    open_table(elf->debug, SHT_SYMTAB, &t)) {
+		out->source = "debug file";
+		ret = search(&t, &q, out);
+	}
+	return ret;
+}
+
+int hp_elf__find_dynamic(struct hp_elf *elf, const char *name, const char *version,
+			 struct hp_elf_symbol *out)
+{
+	struct query q = { .name = name, .name_len = strlen(name), .version = version };
+	struct table t;
+
+	if (!open_table(elf, SHT_DYNSYM, &t))
+		return -ENOENT;
+	out->source = "dynsym";
+	return search(&t, &q, out);
+}
