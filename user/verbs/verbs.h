@@ -7,6 +7,7 @@
 
 #define HP_VERB(name) int hp_verb_##name(const struct hp_command *cmd, int argc, char **argv)
 
+HP_VERB(build);
 HP_VERB(check);
 HP_VERB(inspect);
 HP_VERB(apply);

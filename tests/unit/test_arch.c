@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0
+/* arch: jumps at entries, where probes may stand behind them, and interrupted system calls. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include <cmocka.h>
+
+#include "arch/arch.h"
+
+#define BYTES(...) ((const uint8_t[]){ __VA_ARGS__ }), sizeof((const uint8_t[]){ __VA_ARGS__ })
+
+#define ENDBR64 0xf3, 0x0f, 0x1e, 0xfa
+#define NOP5	0x0f, 0x1f, 0x44, 0x00, 0x00
+
+static void test_entry_has_room(void **state)
+{
+	struct hp_arch_entry e;
+
+	assert_int_equal(hp_arch__plan_entry(BYTES(0x55, 0x48, 0x89, 0xe5, 0x5d, 0xc3), 6, &e), 0);
+	assert_int_equal(e.skip, 0);
+	assert_int_equal(e.length, 5);
+	/* The landing pad stays, the jump goes behind it. */
+	assert_int_equal(hp_arch__plan_entry(BYTES(ENDBR64, 0x31, 0xc0, 0xc3, 0x90, 0x90), 7, &e),
+			 0);
+	assert_int_equal(e.skip, 4);
+	assert_int_equal(hp_arch__plan_entry(BYTES(ENDBR64, 0x31, 0xc0, 0xc3), 7, &e), -ENOSPC);
+}
+
+static void test_entry_uses_padding(void **state)
+{
+	struct hp_arch_entry e;
+
+	/* xor, ret, then: nop, nop; int3, int3; nopw; and what is no padding. */
+	assert_int_equal(hp_arch__plan_entry(BYTES(0x31, 0xc0, 0xc3, 0x90, 0x90), 3, &e), 0);
+	assert_int_equal(hp_arch__plan_entry(BYTES(0x31, 0xc0, 0xc3, 0xcc, 0xcc), 3, &e), 0);
+	assert_int_equal(hp_arch__plan_entry(BYTES(0x31, 0xc0, 0xc3, 0x66, 0x2e, 0x0f, 0x1f, 0x84,
+						   0, 0, 0, 0, 0),
+					     3, &e),
+			 0);
+	assert_int_equal(hp_arch__plan_entry(BYTES(0x31, 0xc0, 0xc3, 0x90, 0x55), 3, &e), -ENOSPC);
+	assert_int_equal(hp_arch__plan_entry(BYTES(0x31, 0xc0, 0xc3, 0x55, 0x90), 3, &e), -ENOSPC);
+	/* Nothing is known of what follows. */
+	assert_int_equal(hp_arch__plan_entry(BYTES(0x31, 0xc0, 0xc3), 3, &e), -ENOSPC);
+}
+
+static void test_jump_round_trip(void **state)
+{
+	static const uint64_t from = 0x7f0000001000;
+	static const int64_t distances[] = { 0, 5, -5, 0x1000, -0x1000, INT32_MAX, INT32_MIN };
+	uint8_t code[5];
+	uint64_t to;
+
+	for (size_t i = 0; i < sizeof(distances) / sizeof(distances[0]); i++) {
+		uint64_t wanted = from + 5 + (uint64_t)distances[i];
+
+		assert_int_equal(hp_arch__encode_jump(from, wanted, code), 0);
+		assert_true(hp_arch__decode_jump(code, sizeof(code), from, &to));
+		assert_int_equal(to, wanted);
+	}
+	assert_int_equal(hp_arch__encode_jump(from, from + 5 + (1ull << 31), code), -ERANGE);
+	assert_int_equal(hp_arch__encode_jump(from, from + 5 - (1ull << 31) - 1, code), -ERANGE);
+	assert_false(hp_arch__decode_jump(BYTES(0xe8, 0, 0, 0, 0), from, &to));
+	assert_false(hp_arch__decode_jump(BYTES(0xe9, 0, 0, 0), from, &to));
+	/* Within reach by our own word, the whole jump fits. */
+	assert_int_equal(hp_arch__encode_jump(from, from + HP_ARCH_REACH, code), 0);
+	assert_int_equal(hp_arch__encode_jump(from, from - HP_ARCH_REACH, code), 0);
+}
+
+static void test_body_offset(void **state)
+{
+	const struct hp_arch_entry entry = { 0, 5 };
+	uint64_t offset = 0;
+
+	/* push; mov; push | sub; ret: the third instruction ends at byte 5 */
+	assert_int_equal(hp_arch__body_offset(BYTES(0x55, 0x48, 0x89, 0xe5, 0x53, 0x48, 0x83, 0xec,
+						    0x08, 0xc3),
+					      &entry, &offset),
+			 0);
+	assert_int_equal(offset, 5);
+	/* An instruction over the edge: the next boundary is behind it. */
+	assert_int_equal(hp_arch__body_offset(BYTES(0x55, 0x48, 0x81, 0xec, 0, 1, 0, 0, 0xc3),
+					      &entry, &offset),
+			 0);
+	assert_int_equal(offset, 8);
+	/* test; je: not every call comes past byte 5. */
+	assert_int_equal(hp_arch__body_offset(BYTES(0x85, 0xff, 0x74, 0x02, 0x31, 0xc0, 0xc3),
+					      &entry, &offset),
+			 -ENOENT);
+	/* mov %edx,%edx; jmp: zlib's crc32 */
+	assert_int_equal(hp_arch__body_offset(BYTES(0x89, 0xd2, 0xe9, 0, 1, 0, 0), &entry, &offset),
+			 -ENOENT);
+	/* ret before the edge */
+	assert_int_equal(hp_arch__body_offset(BYTES(0x31, 0xc0, 0xf3, 0xc3, 0x90, 0x90, 0x90),
+					      &entry, &offset),
+			 -ENOENT);
+	/* A loop whose head is the very place. */
+	assert_int_equal(hp_arch__body_offset(BYTES(NOP5, 0xff, 0xcf, 0x75, 0xfc, 0xc3), &entry,
+					      &offset),
+			 -ELOOP);
+	assert_int_equal(hp_arch__body_offset(BYTES(0x55, 0x48, 0x89, 0xe5, 0x53, 0x06), &entry,
+					      &offset),
+			 -EILSEQ);
+}
+
+static void test_jumps_into_entry(void **state)
+{
+	const struct hp_arch_entry entry = { 0, 5 };
+
+	assert_false(hp_arch__jumps_into_entry(BYTES(NOP5, 0x75, 0x01, 0x90, 0xc3), &entry));
+	/* to byte 3, in the middle of the jump */
+	assert_true(hp_arch__jumps_into_entry(BYTES(0x90, 0x90, 0x90, 0x90, 0x90, 0x75, 0xfc, 0xc3),
+					      &entry));
+	/* to byte 0: that is the jump itself */
+	assert_false(hp_arch__jumps_into_entry(
+		BYTES(0x90, 0x90, 0x90, 0x90, 0x90, 0x75, 0xf9, 0xc3), &entry));
+	/* Nobody knows. */
+	assert_true(hp_arch__jumps_into_entry(BYTES(NOP5, 0x06, 0xc3), &entry));
+}
+
+static struct hp_arch_regs in_syscall(long nr, long result)
+{
+	struct hp_arch_regs regs = { 0 };
+
+	regs.gp.rip = 0x1002;
+	regs.gp.rax = (uint64_t)result;
+	regs.gp.orig_rax = (uint64_t)nr;
+	return regs;
+}
+
+static void test_restart(void **state)
+{
+	struct hp_arch_regs regs = in_syscall(SYS_epoll_wait, -EINTR);
+
+	assert_true(hp_arch__restart_interrupted(&regs));
+	assert_int_equal(regs.gp.rip, 0x1000);
+	assert_int_equal(regs.gp.rax, SYS_epoll_wait);
+	assert_int_equal(regs.gp.orig_rax, (uint64_t)-1);
+
+	/* Came back with events; was interrupted in another call; is in none. */
+	regs = in_syscall(SYS_epoll_wait, 3);
+	assert_false(hp_arch__restart_interrupted(&regs));
+	regs = in_syscall(SYS_read, -EINTR);
+	assert_false(hp_arch__restart_interrupted(&regs));
+	regs = in_syscall(-1, -EINTR);
+	assert_false(hp_arch__restart_interrupted(&regs));
+
+	/* ERESTARTSYS, ERESTARTNOHAND: again. ERESTART_RESTARTBLOCK: by restart_syscall. */
+	regs = in_syscall(SYS_read, -512);
+	hp_arch__restart_syscall(&regs);
+	assert_int_equal(regs.gp.rip, 0x1000);
+	assert_int_equal(regs.gp.rax, SYS_read);
+	regs = in_syscall(SYS_nanosleep, -516);
+	hp_arch__restart_syscall(&regs);
+	assert_int_equal(regs.gp.rip, 0x1000);
+	assert_int_equal(regs.gp.rax, SYS_restart_syscall);
+	/* A result stays one; and outside of system calls rax means nothing. */
+	regs = in_syscall(SYS_read, 7);
+	hp_arch__restart_syscall(&regs);
+	assert_int_equal(regs.gp.rip, 0x1002);
+	regs = in_syscall(-1, -512);
+	hp_arch__restart_syscall(&regs);
+	assert_int_equal(regs.gp.rip, 0x1002);
+}
+
+static void test_gadgets(void **state)
+{
+	static const uint8_t text[] = { 0x90, 0x0f, 0x05, 0xc3, 0x48, 0xc7, 0xc0, 0x0f,
+					0,    0,    0,	  0x0f, 0x05, 0x90, 0x90, 0x90,
+					0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90 };
+	size_t syscall, restore;
+
+	hp_arch__find_gadgets(text, sizeof(text), &syscall, &restore);
+	assert_int_equal(syscall, 1);
+	assert_int_equal(restore, 4);
+	assert_true(hp_arch__check_gadgets(text + syscall, text + restore));
+	assert_false(hp_arch__check_gadgets(text + syscall, text + restore + 1));
+	hp_arch__find_gadgets(text, 3, &syscall, &restore);
+	assert_int_equal(syscall, SIZE_MAX);
+	assert_int_equal(restore, SIZE_MAX);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_entry_has_room),	 cmocka_unit_test(test_entry_uses_padding),
+		cmocka_unit_test(test_jump_round_trip),	 cmocka_unit_test(test_body_offset),
+		cmocka_unit_test(test_jumps_into_entry), cmocka_unit_test(test_restart),
+		cmocka_unit_test(test_gadgets),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0
+/* x86-64: entries, jumps, and what the jumps of a function lead to. */
+#include <elf.h>
+#include <errno.h>
+#include <string.h>
+
+#include "arch/arch.h"
+#include "host/text.h"
+
+#define JUMP_BYTES 5 /* jmp rel32 */
+#define JUMP	   0xe9
+#define INT3	   0xcc
+
+const uint16_t hp_arch_elf_machine = EM_X86_64;
+
+static const uint8_t endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
+
+/*
+ * True if @code begins with an instruction that only fills space between functions: nop, its long
+ * forms (Intel SDM 2B, NOP: 0f 1f /0, with any number of 66 and 2e before it), int3.
+ */
+static bool is_padding(const uint8_t *code, size_t len, size_t *length)
+{
+	struct hp_insn insn;
+	size_t at = 0;
+
+	if (hp_text__decode(code, len, 0, &insn))
+		return false;
+	*length = insn.length;
+	if (code[0] == INT3)
+		return true;
+	while (at < len && (code[at] == 0x66 || code[at] == 0x2e))
+		at++;
+	if (at < len && code[at] == 0x90)
+		return true;
+	return at + 1 < len && code[at] == 0x0f && code[at + 1] == 0x1f;
+}
+
+int hp_arch__plan_entry(const uint8_t *code, size_t len, uint64_t size, struct hp_arch_entry *out)
+{
+	size_t end, at, n;
+
+	out->skip = len >= sizeof(endbr64) && !memcmp(code, endbr64, sizeof(endbr64))
+			    ? sizeof(endbr64)
+			    : 0;
+	out->length = JUMP_BYTES;
+	end = (size_t)out->skip + JUMP_BYTES;
+	if (size >= end)
+		return 0;
+	for (at = size; at < end; at += n)
+		if (at >= len || !is_padding(code + at, len - at, &n))
+			return -ENOSPC;
+	return 0;
+}
+
+int hp_arch__encode_jump(uint64_t from, uint64_t to, uint8_t *code)
+{
+	int64_t distance = (int64_t)(to - (from + JUMP_BYTES));
+	int32_t rel = (int32_t)distance;
+
+	if (rel != distance)
+		return -ERANGE;
+	code[0] = JUMP;
+	memcpy(code + 1, &rel, sizeof(rel));
+	return 0;
+}
+
+bool hp_arch__decode_jump(const uint8_t *code, size_t len, uint64_t from, uint64_t *to)
+{
+	int32_t rel;
+
+	if (len < JUMP_BYTES || code[0] != JUMP)
+		return false;
+	memcpy(&rel, code + 1, sizeof(rel));
+	*to = from + JUMP_BYTES + (uint64_t)(int64_t)rel;
+	return true;
+}
+
+bool hp_arch__is_breakpoint(const uint8_t *code, size_t len)
+{
+	return len && code[0] == INT3;
+}
+
+/* True if control cannot go on behind the instruction, or need not come back: ret, jmp, hlt, ud2. */
+static bool ends_flow(const uint8_t *code, const struct hp_insn *insn)
+{
+	size_t at = 0;
+
+	if (insn->branch == HP_BRANCH_JUMP)
+		return true;
+	while (at < insn->length && (code[at] == 0xf2 || code[at] == 0xf3 || code[at] == 0x66 ||
+				     code[at] == 0x3e || (code[at] & 0xf0) == 0x40))
+		at++;
+	if (at >= insn->length)
+		return false;
+	if (code[at] == 0xc3 || code[at] == 0xc2 || code[at] == 0xf4)
+		return true;
+	if (code[at] == 0x0f)
+		return at + 1 < insn->length && code[at + 1] == 0x0b;
+	/* ff /4: jmp r/m64 */
+	return code[at] == 0xff && at + 1 < insn->length && ((code[at + 1] >> 3) & 7) == 4;
+}
+
+int hp_arch__body_offset(const uint8_t *code, size_t len, const struct hp_arch_entry *entry,
+			 uint64_t *offset)
+{
+	size_t end = (size_t)entry->skip + entry->length, at;
+	struct hp_insn insn;
+	uint64_t from;
+	int ret;
+
+	for (at = 0; at < end; at += insn.length) {
+		if (at >= len)
+			return -ENOENT;
+		if (hp_text__decode(code + at, len - at, at, &insn))
+			return -EILSEQ;
+		/* A call comes back, unless it does not: then the body was run too. */
+		if (insn.branch == HP_BRANCH_COND || ends_flow(code + at, &insn))
+			return -ENOENT;
+	}
+	if (at >= len)
+		return -ENOENT;
+	*offset = at;
+	ret = hp_text__find_branch(code, len, 0, at, &from);
+	return ret == -ENOENT ? 0 : ret ?: -ELOOP;
+}
+
+bool hp_arch__jumps_into_entry(const uint8_t *code, size_t len, const struct hp_arch_entry *entry)
+{
+	struct hp_insn insn;
+
+	for (size_t at = 0; at < len; at += insn.length) {
+		if (hp_text__decode(code + at, len - at, at, &insn))
+			return true;
+		if (insn.branch != HP_BRANCH_NONE && insn.branch != HP_BRANCH_CALL &&
+		    insn.target > entry->skip &&
+		    insn.target < (uint64_t)entry->skip + entry->length)
+			return true;
+	}
+	return false;
+}
+
+enum hp_arch_reloc hp_arch__reloc(uint32_t type)
+{
+	switch (type) {
+	case R_X86_64_NONE:
+		return HP_RELOC_NONE;
+	case R_X86_64_RELATIVE:
+		return HP_RELOC_RELATIVE;
+	case R_X86_64_64:
+	case R_X86_64_GLOB_DAT:
+	case R_X86_64_JUMP_SLOT:
+		return HP_RELOC_SYMBOL;
+	default:
+		return HP_RELOC_UNSUPPORTED;
+	}
+}
