@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Which processes run code of an ELF file: one pass over all executable mappings, then build-ids. */
+#include "host/processes.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/log.h"
+#include "bpf/vma.skel.h"
+#include "host/elf_file.h"
+#include "host/maps.h"
+#include "hotproof/vma_record.h"
+
+HP_DEFINE_CLEANUP(struct vma_bpf *, vma_bpf__destroy)
+
+/* A file that was looked at: its build-id is read once, however many processes map it. */
+struct known_file {
+	uint64_t inode;
+	uint32_t major, minor;
+	bool matches;
+};
+
+struct search {
+	const struct hp_build_id *id;
+	const pid_t *pids; /* NULL: all */
+	size_t pid_count;
+	struct hp_processes *out;
+	struct known_file *files;
+	size_t file_count;
+	uint64_t *mms; /* of out->items, where they are known */
+	size_t room;
+};
+
+static bool is_wanted(const struct search *s, pid_t pid)
+{
+	if (pid == getpid())
+		return false;
+	for (size_t i = 0; i < s->pid_count; i++)
+		if (s->pids[i] == pid)
+			return true;
+	return s->pid_count == 0;
+}
+
+/* -EAGAIN when it could not be read: the process may be gone, and another may show the file. */
+static int read_file(const struct search *s, const struct hp_vma_record *r)
+{
+	__cleanup(hp_cleanup_hp_elf__close) struct hp_elf *elf = NULL;
+	struct hp_map map = { .start = r->start, .end = r->end };
+	struct hp_error why = { 0 };
+	char path[64];
+	int ret;
+
+	hp_map__file(&map, (pid_t)r->tgid, path);
+	ret = hp_elf__open(&elf, path, &why);
+	if (ret)
+		return why.reason == HP_E_OPEN_FILE ? -EAGAIN : 0;
+	return hp_elf__build_id(elf) && hp_build_id__equal(hp_elf__build_id(elf), s->id);
+}
+
+/* 1 if the mapped file is the one that is looked for, 0 if not, or a negative errno. */
+static int file_matches(struct search *s, const struct hp_vma_record *r)
+{
+	struct known_file *grown;
+	int ret;
+
+	for (size_t i = 0; i < s->file_count; i++)
+		if (s->files[i].inode == r->inode && s->files[i].major == r->major &&
+		    s->files[i].minor == r->minor)
+			return s->files[i].matches;
+	ret = read_file(s, r);
+	if (ret < 0)
+		return ret;
+	grown = realloc(s->files, (s->file_count + 1) * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	s->files = grown;
+	grown[s->file_count++] = (struct known_file){ r->inode, r->major, r->minor, ret };
+	return ret;
+}
+
+static bool is_32bit(pid_t pid)
+{
+	unsigned char ident[EI_NIDENT];
+	char path[32];
+	_cleanup_close_ int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && read(fd, ident, sizeof(ident)) == sizeof(ident) &&
+	       ident[EI_CLASS] == ELFCLASS32;
+}
+
+static bool is_deleted(pid_t pid, const struct hp_map *map)
+{
+	char path[64], target[4096];
+	static const char mark[] = " (deleted)";
+	ssize_t n = readlink(hp_map__file(map, pid, path), target, sizeof(target));
+
+	return n >= (ssize_t)sizeof(mark) - 1 && n < (ssize_t)sizeof(target) &&
+	       !memcmp(target + n - (sizeof(mark) - 1), mark, sizeof(mark) - 1);
+}
+
+static int add_process(struct search *s, const struct hp_vma_record *r)
+{
+	struct hp_processes *out = s->out;
+	struct hp_process *p;
+
+	/* The mappings of a process come one after the other. */
+	if (out->count && out->items[out->count - 1].pid == (pid_t)r->tgid) {
+		p = &out->items[out->count - 1];
+		p->copies += p->offset == r->offset && p->start != r->start;
+		return 0;
+	}
+	if (out->count == s->room) {
+		size_t room = s->room ? 2 * s->room : 64;
+		struct hp_process *items = realloc(out->items, room * sizeof(*items));
+		uint64_t *mms;
+
+		if (!items)
+			return -ENOMEM;
+		out->items = items;
+		mms = realloc(s->mms, room * sizeof(*mms));
+		if (!mms)
+			return -ENOMEM;
+		s->mms = mms;
+		s->room = room;
+	}
+	s->mms[out->count] = r->mm;
+	p = &out->items[out->count++];
+	*p = (struct hp_process){
+		.pid = (pid_t)r->tgid,
+		.start = r->start,
+		.end = r->end,
+		.offset = r->offset,
+		.inode = r->inode,
+		.major = r->major,
+		.minor = r->minor,
+		.copies = 1,
+		.bits32 = is_32bit((pid_t)r->tgid),
+		.deleted = is_deleted((pid_t)r->tgid,
+				      &(struct hp_map){ .start = r->start, .end = r->end }),
+	};
+	memcpy(p->comm, r->comm, sizeof(p->comm));
+	p->comm[sizeof(p->comm) - 1] = '\0';
+	return 0;
+}
+
+static int consider(struct search *s, const struct hp_vma_record *r)
+{
+	int ret;
+
+	if (!is_wanted(s, (pid_t)r->tgid))
+		return 0;
+	ret = file_matches(s, r);
+	if (ret == -EAGAIN) {
+		s->out->unreadable++;
+		return 0;
+	}
+	return ret > 0 ? add_process(s, r) : ret;
+}
+
+static int search_bpf(struct search *s)
+{
+	__cleanup(hp_cleanup_vma_bpf__destroy) struct vma_bpf *skel = vma_bpf__open_and_load();
+	struct hp_vma_record records[64];
+	_cleanup_close_ int fd = -1;
+	size_t have = 0;
+	ssize_t n;
+
+	if (!skel)
+		return -errno;
+	skel->links.executable_mappings =
+		bpf_program__attach_iter(skel->progs.executable_mappings, NULL);
+	if (!skel->links.executable_mappings)
+		return -errno;
+	fd = bpf_iter_create(bpf_link__fd(skel->links.executable_mappings));
+	if (fd < 0)
+		return -errno;
+	for (;;) {
+		size_t whole;
+
+		n = read(fd, (char *)records + have, sizeof(records) - have);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : 0;
+		have += (size_t)n;
+		whole = have / sizeof(records[0]);
+		for (size_t i = 0; i < whole; i++) {
+			int ret = consider(s, &records[i]);
+
+			if (ret)
+				return ret;
+		}
+		have -= whole * sizeof(records[0]);
+		memmove(records, &records[whole], have);
+	}
+}
+
+static void read_comm(pid_t pid, char comm[16])
+{
+	_cleanup_file_ FILE *f = NULL;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	f = fopen(path, "re");
+	if (!f || !fgets(comm, 16, f))
+		comm[0] = '\0';
+	comm[strcspn(comm, "\n")] = '\0';
+}
+
+static int search_one(struct search *s, pid_t pid)
+{
+	struct hp_maps maps;
+	int ret = hp_maps__read(&maps, pid);
+
+	if (ret) {
+		/* Gone, or a kernel thread; only what is forbidden counts. */
+		s->out->unreadable += ret == -EACCES || ret == -EPERM;
+		return ret == -ENOMEM ? ret : 0;
+	}
+	for (size_t i = 0; i < maps.count && !ret; i++) {
+		const struct hp_map *m = &maps.items[i];
+		struct hp_vma_record r = {
+			.start = m->start,
+			.end = m->end,
+			.offset = m->offset,
+			.inode = m->inode,
+			.major = m->major,
+			.minor = m->minor,
+			.tgid = (uint32_t)pid,
+		};
+
+		if (!m->inode || !(m->prot & PROT_EXEC))
+			continue;
+		read_comm(pid, r.comm);
+		ret = consider(s, &r);
+	}
+	hp_maps__free(&maps);
+	return ret;
+}
+
+static int search_proc(struct search *s)
+{
+	_cleanup_dir_ DIR *dir = opendir("/proc");
+	struct dirent *entry;
+	int ret = 0;
+
+	if (!dir)
+		return -errno;
+	while (!ret && (entry = readdir(dir))) {
+		pid_t pid = atoi(entry->d_name);
+
+		if (pid > 0 && is_wanted(s, pid))
+			ret = search_one(s, pid);
+	}
+	return ret;
+}
+
+static int compare_pids(const void *a, const void *b)
+{
+	const struct hp_process *x = a, *y = b;
+
+	return x->pid < y->pid ? -1 : x->pid > y->pid;
+}
+
+/* Address spaces that two processes have: only the iterator tells. */
+static void find_shared(struct search *s)
+{
+	struct hp_processes *out = s->out;
+
+	for (size_t i = 0; i < out->count; i++)
+		for (size_t j = i + 1; j < out->count && s->mms[i]; j++)
+			if (s->mms[i] == s->mms[j]) {
+				out->items[i].shares_with = out->items[j].pid;
+				out->items[j].shares_with = out->items[i].pid;
+			}
+}
+
+int hp_processes__find(struct hp_processes *out, const struct hp_build_id *id, const pid_t *pids,
+		       size_t pid_count, enum hp_processes_method method, struct hp_error *err)
+{
+	struct search s = { .id = id, .pids = pids, .pid_count = pid_count, .out = out };
+	int ret = -EOPNOTSUPP;
+
+	memset(out, 0, sizeof(*out));
+	/* A few processes are read faster one by one. */
+	if (method == HP_PROCESSES_AUTO && pid_count && pid_count <= 4)
+		method = HP_PROCESSES_PROC;
+	if (method != HP_PROCESSES_PROC) {
+		out->method = HP_PROCESSES_BPF;
+		ret = search_bpf(&s);
+		if (ret && method == HP_PROCESSES_AUTO) {
+			hp_info("no task_vma iterator (%s): reading /proc/*/maps", strerror(-ret));
+			hp_processes__free(out);
+			s.room = 0;
+		}
+	}
+	if (method == HP_PROCESSES_PROC || (ret && method == HP_PROCESSES_AUTO)) {
+		out->method = HP_PROCESSES_PROC;
+		ret = search_proc(&s);
+	}
+	if (!ret) {
+		find_shared(&s);
+		if (out->count)
+			qsort(out->items, out->count, sizeof(*out->items), compare_pids);
+	} else {
+		hp_processes__free(out);
+		hp_fail_errno(err, HP_E_PROC_SEARCH, ret, "the processes cannot be searched");
+	}
+	free(s.files);
+	free(s.mms);
+	return ret;
+}
+
+void hp_processes__free(struct hp_processes *processes)
+{
+	free(processes->items);
+	memset(processes, 0, sizeof(*processes));
+}
