@@ -23,6 +23,10 @@ char LICENSE[] SEC("license") = "GPL";
 /* Set before loading: the verifier drops what a copy does not need. */
 const volatile bool want_callers;
 const volatile bool want_scope;
+const volatile bool want_processes;
+
+/* Calls whose process found no room in the table below. */
+__u64 lost_process_calls;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -59,6 +63,14 @@ struct {
 	__type(value, __u64);
 	__uint(max_entries, 1);
 } more_callers SEC(".maps");
+
+/* Calls by process, of points in user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, struct hp_process_key);
+	__type(value, __u64);
+	__uint(max_entries, 1);
+} processes SEC(".maps");
 
 /* The calls that a task is in. Recursion and sleep are safe: the frames go with the task. */
 #define MAX_FRAMES 16
@@ -378,6 +390,42 @@ int time_kprobe(struct pt_regs *ctx)
 	if (want_callers)
 		count_caller(c, slot, state, kprobe_caller(ctx));
 	push_frame(c, slot, state, PT_REGS_SP(ctx));
+	return 0;
+}
+
+/* Threads of one process run on several CPUs at once, so these counters are shared and atomic. */
+static __always_inline void count_process(__u32 slot, __u32 state)
+{
+	struct hp_process_key key = {
+		.slot = slot,
+		.state = state,
+		.tgid = bpf_get_current_pid_tgid() >> 32,
+	};
+	__u64 zero = 0, *calls = bpf_map_lookup_elem(&processes, &key);
+
+	if (!calls) {
+		bpf_map_update_elem(&processes, &key, &zero, BPF_NOEXIST);
+		calls = bpf_map_lookup_elem(&processes, &key);
+	}
+	if (calls)
+		__sync_fetch_and_add(calls, 1);
+	else
+		__sync_fetch_and_add(&lost_process_calls, 1);
+}
+
+/*
+ * uprobes: functions of processes. Such a program may be preempted by another run of itself, so that
+ * what count_call() adds up for the CPU may miss some; the numbers by process are exact.
+ */
+SEC("uprobe")
+int count_uprobe(struct pt_regs *ctx)
+{
+	__u32 slot = point_slot(), state = target_state(slot);
+
+	if (state == HP_PM_OFF)
+		return 0;
+	if (count_call(slot, state) && want_processes)
+		count_process(slot, state);
 	return 0;
 }
 

@@ -81,6 +81,13 @@ struct hp_hist {
 
 #define HP_HIST_INDEX(slot, state) ((slot)*HP_PM_STATES + (state))
 
+/* Calls by process, of points in user space: one hash entry for each slot, state and process. */
+struct hp_process_key {
+	__u32 slot;
+	__u32 state;
+	__u32 tgid;
+};
+
 /* Who called: one hash entry for each slot, state and return address. */
 struct hp_caller_key {
 	__u64 address; /* the return address found at the function's entry */

@@ -17,6 +17,7 @@
 #include "hotproof/point_markers.h"
 
 #define KPROBE_PMU "/sys/bus/event_source/devices/kprobe/"
+#define UPROBE_PMU "/sys/bus/event_source/devices/uprobe/"
 
 void hp_probe__detach(struct hp_probe *probe)
 {
@@ -157,6 +158,26 @@ static int open_kprobe(const struct hp_point *point, bool ret)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Run the program of @probe at the perf event @fd, which becomes the probe's, or say why not. */
+static int enable(struct hp_probe *probe, int fd, const struct hp_point *point, const char *kind,
+		  struct hp_error *err)
+{
+	if (fd < 0) {
+		hp_probe__detach(probe);
+		return hp_fail_errno(err, HP_E_ATTACH, fd, "cannot place a %s at %s+0x%" PRIx64,
+				     kind, point->symbol, point->offset);
+	}
+	probe->link_fd = fd;
+	if (ioctl(fd, PERF_EVENT_IOC_SET_BPF, probe->prog_fd) ||
+	    ioctl(fd, PERF_EVENT_IOC_ENABLE, 0)) {
+		fd = -errno;
+		hp_probe__detach(probe);
+		return hp_fail_errno(err, HP_E_ATTACH, fd, "cannot enable the %s at %s", kind,
+				     point->symbol);
+	}
+	return 0;
+}
+
 int hp_probe__attach_kprobe(struct hp_probe *probe, const struct bpf_program *template,
 			    const struct hp_point *point, uint32_t slot, bool ret,
 			    struct hp_error *err)
@@ -169,19 +190,35 @@ int hp_probe__attach_kprobe(struct hp_probe *probe, const struct bpf_program *te
 		return hp_fail_errno(err, HP_E_ATTACH, fd, "cannot load %s for %s",
 				     bpf_program__name(template), point->symbol);
 	probe->prog_fd = fd;
-	fd = open_kprobe(point, ret);
-	if (fd < 0) {
-		hp_probe__detach(probe);
-		return hp_fail_errno(err, HP_E_ATTACH, fd, "cannot place a kprobe at %s+0x%" PRIx64,
-				     point->symbol, point->offset);
-	}
-	probe->link_fd = fd;
-	if (ioctl(fd, PERF_EVENT_IOC_SET_BPF, probe->prog_fd) ||
-	    ioctl(fd, PERF_EVENT_IOC_ENABLE, 0)) {
-		fd = -errno;
-		hp_probe__detach(probe);
-		return hp_fail_errno(err, HP_E_ATTACH, fd, "cannot enable the kprobe at %s",
-				     point->symbol);
-	}
-	return 0;
+	return enable(probe, open_kprobe(point, ret), point, "kprobe", err);
+}
+
+/* The same for the uprobe PMU (kernel commit 33ea4b24277b): every process, on any CPU. */
+static int open_uprobe(const struct hp_point *point)
+{
+	struct perf_event_attr attr = { .size = sizeof(attr) };
+	int type = read_number(UPROBE_PMU "type", "");
+	int fd;
+
+	if (type < 0)
+		return type;
+	attr.type = (__u32)type;
+	attr.uprobe_path = (uintptr_t)point->path;
+	attr.probe_offset = point->file_offset;
+	fd = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int hp_probe__attach_uprobe(struct hp_probe *probe, const struct bpf_program *template,
+			    const struct hp_point *point, uint32_t slot, struct hp_error *err)
+{
+	int fd;
+
+	*probe = HP_PROBE_NONE;
+	fd = load_copy(template, slot, 0, 0, 0, err);
+	if (fd < 0)
+		return hp_fail_errno(err, HP_E_ATTACH, fd, "cannot load %s for %s",
+				     bpf_program__name(template), point->symbol);
+	probe->prog_fd = fd;
+	return enable(probe, open_uprobe(point), point, "uprobe", err);
 }

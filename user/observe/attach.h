@@ -37,4 +37,8 @@ int hp_probe__attach_kprobe(struct hp_probe *probe, const struct bpf_program *te
 			    const struct hp_point *point, uint32_t slot, bool ret,
 			    struct hp_error *err);
 
+/* A uprobe at the point's file offset, in every process that maps the file, now and later. */
+int hp_probe__attach_uprobe(struct hp_probe *probe, const struct bpf_program *template,
+			    const struct hp_point *point, uint32_t slot, struct hp_error *err);
+
 #endif

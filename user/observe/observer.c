@@ -43,6 +43,7 @@ const char *hp_method_name(enum hp_method method)
 		[HP_METHOD_FENTRY_FEXIT] = "fentry+fexit",
 		[HP_METHOD_KPROBE] = "kprobe",
 		[HP_METHOD_KPROBE_KRETPROBE] = "kprobe+kretprobe",
+		[HP_METHOD_UPROBE] = "uprobe",
 	};
 
 	return names[method];
@@ -57,6 +58,10 @@ static int set_map_sizes(struct observe_bpf *skel, size_t targets, const struct 
 	ret = ret ?: bpf_map__set_max_entries(skel->maps.counters, slots);
 	if (o->time)
 		ret = ret ?: bpf_map__set_max_entries(skel->maps.hists, slots * HP_PM_STATES);
+	if (o->processes)
+		ret = ret
+			      ?: bpf_map__set_max_entries(skel->maps.processes,
+							  (__u32)(slots * o->processes));
 	if (o->callers) {
 		ret = ret ?: bpf_map__set_max_entries(skel->maps.callers, slots);
 		ret = ret
@@ -88,7 +93,12 @@ int hp_observer__open(struct hp_observer **out, const struct hp_observer_opts *o
 
 	obs->skel->rodata->want_callers = opts->callers;
 	obs->skel->rodata->want_scope = opts->scope;
+	obs->skel->rodata->want_processes = opts->processes != 0;
 	bpf_program__set_autoload(obs->skel->progs.scope_fork, opts->scope);
+	/* Kernels in lockdown refuse every trampoline program, and allow the probes of processes. */
+	bpf_program__set_autoload(obs->skel->progs.count_fentry, !opts->processes);
+	bpf_program__set_autoload(obs->skel->progs.count_kprobe, !opts->processes);
+	bpf_program__set_autoload(obs->skel->progs.count_uprobe, opts->processes != 0);
 	bpf_program__set_autoload(obs->skel->progs.time_fentry, opts->time);
 	bpf_program__set_autoload(obs->skel->progs.time_fexit, opts->time);
 	bpf_program__set_autoload(obs->skel->progs.time_kprobe, opts->time);
@@ -202,6 +212,15 @@ int hp_observer__arm(struct hp_observer *obs, size_t target, const struct hp_poi
 	if (time && !obs->time)
 		return hp_fail(err, HP_E_INTERNAL, "the observer was not opened for timing");
 	disarm_point(p);
+	if (point->path) {
+		if (time)
+			return hp_fail(err, HP_E_INTERNAL, "calls in processes are not timed");
+		ret = hp_probe__attach_uprobe(&p->entry, obs->skel->progs.count_uprobe, point, slot,
+					      err);
+		if (!ret && method)
+			*method = HP_METHOD_UPROBE;
+		return ret;
+	}
 	if (point->trampoline && !point->offset) {
 		ret = arm_trampoline(obs, p, point, slot, time, &first);
 		if (!ret) {
@@ -272,6 +291,22 @@ int hp_observer__read(struct hp_observer *obs, size_t target, enum hp_point_role
 	}
 	out->misses = p->misses + hp_probe__misses(&p->entry);
 	return 0;
+}
+
+int hp_observer__read_process(struct hp_observer *obs, size_t target, enum hp_point_role role,
+			      enum hp_pm_state state, int tgid, uint64_t *calls, uint64_t *lost)
+{
+	struct hp_process_key key = {
+		.slot = (uint32_t)HP_SLOT(target, role),
+		.state = state,
+		.tgid = (uint32_t)tgid,
+	};
+
+	*calls = 0;
+	*lost = obs->skel->bss->lost_process_calls;
+	if (!bpf_map_lookup_elem(bpf_map__fd(obs->skel->maps.processes), &key, calls))
+		return 0;
+	return errno == ENOENT ? 0 : -errno;
 }
 
 int hp_observer__read_hist(struct hp_observer *obs, size_t target, enum hp_point_role role,

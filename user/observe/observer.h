@@ -21,10 +21,11 @@
 struct hp_observer;
 
 struct hp_observer_opts {
-	size_t targets; /* how many targets there will be */
-	bool callers;	/* keep the return addresses of the calls */
-	bool time;	/* allow hp_observer__arm() with time */
-	bool scope;	/* tell the calls of a workload apart (hp_observer__scope_task()) */
+	size_t targets;	  /* how many targets there will be */
+	bool callers;	  /* keep the return addresses of the calls */
+	bool time;	  /* allow hp_observer__arm() with time */
+	bool scope;	  /* tell the calls of a workload apart (hp_observer__scope_task()) */
+	size_t processes; /* points are in user space, and calls told apart for so many processes */
 };
 
 /*
@@ -79,6 +80,13 @@ struct hp_caller {
 /* The callers of a point in one state, by address; *out is malloc'ed and the caller's. */
 int hp_observer__read_callers(struct hp_observer *obs, size_t target, enum hp_point_role role,
 			      enum hp_pm_state state, struct hp_caller **out, size_t *count);
+
+/*
+ * The calls of process @tgid at a point in user space; *lost counts calls, of any process, that
+ * found no room in the table.
+ */
+int hp_observer__read_process(struct hp_observer *obs, size_t target, enum hp_point_role role,
+			      enum hp_pm_state state, int tgid, uint64_t *calls, uint64_t *lost);
 
 /*
  * What @method itself adds between its entry and exit: the histogram of @runs calls of an empty

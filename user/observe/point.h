@@ -21,6 +21,13 @@ struct hp_point {
 	 * livepatched already: two of them there undo the livepatch (docs/kernel-hazards.md, 1).
 	 */
 	bool trampoline;
+	/*
+	 * In user space: any name of the file that processes map, and the point's offset in it. Then
+	 * nothing of the above counts but the role, and the symbol for messages. Never an entry that
+	 * is overwritten in some process (docs/kernel-hazards.md, 2).
+	 */
+	const char *path;
+	uint64_t file_offset;
 };
 
 /* How a point is observed; chosen by trying. */
@@ -30,6 +37,7 @@ enum hp_method {
 	HP_METHOD_FENTRY_FEXIT,
 	HP_METHOD_KPROBE,
 	HP_METHOD_KPROBE_KRETPROBE,
+	HP_METHOD_UPROBE,
 };
 
 const char *hp_method_name(enum hp_method method);
