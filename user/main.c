@@ -4,24 +4,32 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "verbs/process.h"
 #include "verbs/verbs.h"
 
 static const struct hp_command commands[] = {
 	{ "check", "[NAME…]", "Say what this host can do, each feature found by trying it.", NULL,
-	  hp_verb_check },
+	  hp_verb_check, NULL },
+	{ "build", "FIX.c --target FILE -o FIX.so [-- CC-OPTION…]",
+	  "Build a hotfix for functions of a program or library.",
+	  "FIX.c names the targets with <hotproof/hotfix.h>. What it uses and does not define is bound\n"
+	  "to the target file's own symbols, private ones too, or to those of other libraries. $CC is\n"
+	  "the compiler (cc), $HOTPROOF_INCLUDE_DIR where hotproof/hotfix.h is.",
+	  hp_verb_build, NULL },
 	{ "inspect", "FILE.ko", "Show what a livepatch module replaces, without loading it.", NULL,
-	  hp_verb_inspect },
+	  hp_verb_inspect, hp_process__inspect },
 	{ "apply", "FILE.ko", "Apply a livepatch under a budget and prove that it is live.", NULL,
-	  hp_verb_apply },
+	  hp_verb_apply, hp_process__apply },
 	{ "verify", "[LIVEPATCH…]", "Prove that loaded livepatches, whoever loaded them, are live.",
-	  NULL, hp_verb_verify },
-	{ "measure", "FUNCTION…", "Measure what a call of a function costs.", NULL,
-	  hp_verb_measure },
+	  NULL, hp_verb_verify, hp_process__verify },
+	{ "measure", "FUNCTION…", "Measure what a call of a function costs.", NULL, hp_verb_measure,
+	  NULL },
 	{ "status", "", "List the livepatches on this host and who blocks a transition.", NULL,
-	  hp_verb_status },
+	  hp_verb_status, hp_process__status },
 	{ "revert", "LIVEPATCH", "Disable and unload a livepatch and prove that it is gone.", NULL,
-	  hp_verb_revert },
-	{ "recover", "", "Clean up after a hotproof that was killed.", NULL, hp_verb_recover },
+	  hp_verb_revert, hp_process__revert },
+	{ "recover", "", "Clean up after a hotproof that was killed.", NULL, hp_verb_recover,
+	  NULL },
 	{ 0 },
 };
 
@@ -36,6 +44,14 @@ static void print_usage(FILE *out)
 		fprintf(out, "  %-9s %s\n", cmd->name, cmd->summary);
 	fprintf(out,
 		"\n'hotproof VERB --help' tells what a verb takes; hotproof(1) tells the rest.\n");
+}
+
+/* The engine is chosen by what the file is. */
+static int run(const struct hp_command *cmd, int argc, char **argv)
+{
+	if (cmd->run_process && hp_process__is_asked(argc, argv))
+		return cmd->run_process(cmd, argc, argv);
+	return cmd->run(cmd, argc, argv);
 }
 
 int main(int argc, char **argv)
@@ -58,7 +74,7 @@ int main(int argc, char **argv)
 	}
 	for (cmd = commands; cmd->name; cmd++)
 		if (!strcmp(argv[1], cmd->name))
-			return cmd->run(cmd, argc - 1, argv + 1);
+			return run(cmd, argc - 1, argv + 1);
 	fprintf(stderr, "hotproof: unknown verb '%s'\n", argv[1]);
 	print_usage(stderr);
 	return HP_EXIT_USAGE;

@@ -51,6 +51,8 @@ struct hp_command {
 	const char *summary;  /* one line */
 	const char *details;  /* paragraphs for --help, may be NULL */
 	int (*run)(const struct hp_command *cmd, int argc, char **argv); /* an exit status */
+	/* The same when an operand is a hotfix for processes; NULL: no difference. */
+	int (*run_process)(const struct hp_command *cmd, int argc, char **argv);
 };
 
 /*

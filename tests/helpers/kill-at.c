@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kill-at N COMMAND…: run COMMAND under ptrace and kill it at the N-th system call that it makes
+ * from its first PTRACE_SEIZE on, before the kernel does it. Status 0 when it was killed, 3 when it
+ * ended before. Its standard output goes to /dev/null.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int main(int argc, char **argv)
+{
+	bool counting = false, entering = false;
+	long left;
+	int status;
+	pid_t pid;
+
+	if (argc < 3 || (left = atol(argv[1])) <= 0) {
+		fprintf(stderr, "usage: kill-at N COMMAND…\n");
+		return 2;
+	}
+	pid = fork();
+	if (pid == 0) {
+		dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
+		ptrace(PTRACE_TRACEME, 0, 0, 0);
+		raise(SIGSTOP);
+		execvp(argv[2], argv + 2);
+		_exit(127);
+	}
+	if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
+		return 2;
+	ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
+	ptrace(PTRACE_SYSCALL, pid, 0, 0);
+	while (waitpid(pid, &status, 0) == pid && WIFSTOPPED(status)) {
+		struct user_regs_struct regs;
+		int signal = 0;
+
+		if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
+			entering = !entering;
+			ptrace(PTRACE_GETREGS, pid, 0, &regs);
+			counting |=
+				entering && regs.orig_rax == SYS_ptrace && regs.rdi == PTRACE_SEIZE;
+			if (entering && counting && --left == 0) {
+				kill(pid, SIGKILL);
+				waitpid(pid, &status, 0);
+				return 0;
+			}
+		} else if (WSTOPSIG(status) != SIGTRAP) {
+			signal = WSTOPSIG(status);
+		}
+		ptrace(PTRACE_SYSCALL, pid, 0, signal);
+	}
+	return 3;
+}

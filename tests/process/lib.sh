@@ -1,0 +1,87 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# What the tests of processes share: fixtures built in $scratch, a daemon that answers, reports read with jq.
+#
+#	build_fixtures CC-OPTION...   libtarget.so and daemon in $scratch/fixtures
+#	build_fix NAME                  $scratch/NAME.so from tests/fixtures/process/NAME.c
+#	start_daemon ARG...             $daemon is its pid; it has said "ready"
+#	ask LINE                        its answer, in $answer
+#	answer                          its next line, in $answer
+#	stop_daemon                     end of input; $status
+# Nothing here ever names another process than its own daemons: --pid goes with each call of hotproof.
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+
+hotproof=$top/build/hotproof
+fixtures=$scratch/fixtures
+commands=$scratch/commands # a workload of --exercise may write to it too
+export HOTPROOF_INCLUDE_DIR=$top/include HOTPROOF_STATE_DIR=$scratch/state
+
+((EUID == 0)) || skip_all "needs root: ptrace, uprobes"
+[[ $(uname -m) == x86_64 ]] || skip_all "only x86-64 code is patched"
+
+build_fixtures() {
+	mkdir -p "$fixtures"
+	if ! cc -O2 -g -shared -fPIC "$@" tests/fixtures/process/target.c -o "$fixtures/libtarget.so" ||
+		! cc -O2 -g -Wall tests/fixtures/process/daemon.c -L"$fixtures" -ltarget -lpthread \
+			-Wl,-rpath,"$fixtures" -o "$fixtures/daemon"; then
+		skip_all "the fixtures cannot be built"
+	fi
+}
+
+build_fix() {
+	"$hotproof" build "tests/fixtures/process/$1.c" --target "$fixtures/libtarget.so" -o "$scratch/$1.so" \
+		"${@:2}" >"$scratch/.build" 2>&1 || {
+		not_ok "build $1" "$(<"$scratch/.build")"
+		done_testing
+	}
+}
+
+start_daemon() {
+	rm -f "$commands" "$scratch/answers"
+	mkfifo "$commands" "$scratch/answers"
+	exec {from}<>"$scratch/answers"
+	"$fixtures/daemon" "$@" <"$commands" >"$scratch/answers" {from}<&- &
+	daemon=$!
+	trap 'kill -KILL "$daemon" 2>/dev/null; rm -rf -- "$scratch"' EXIT
+	exec {to}>"$commands"
+	answer
+}
+
+# shellcheck disable=SC2034 # the tests read it
+answer() {
+	answer=
+	IFS= read -r -t 30 answer <&"$from" || answer="no answer"
+}
+
+ask() {
+	echo "$1" >&"$to"
+	answer
+}
+
+stop_daemon() {
+	status=0
+	exec {to}>&-
+	wait "$daemon" || status=$?
+	trap 'rm -rf -- "$scratch"' EXIT
+	exec {from}<&-
+}
+
+# One field of the report in $stdout.
+report() {
+	jq -r "$1" <<<"$stdout"
+}
+
+# Keep the report in $stdout for tests/validate-json: keep SCHEMA NAME.
+keep() {
+	mkdir -p "build/tests/json/$1"
+	printf '%s\n' "$stdout" >"build/tests/json/$1/$2.json"
+}
+
+# Like ok COMMAND, for the last run: passed when its status was as wanted.
+status_is() {
+	if [[ $status == "$2" ]]; then
+		ok "$1"
+	else
+		not_ok "$1" "status $status, wanted $2" "$stdout" "$stderr"
+	fi
+}

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A hotfix applied to one process: everything is checked before the first write, then all or nothing. */
+#include <errno.h>
+#include <linux/kcmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "engines/proc/memory.h"
+#include "engines/proc/room.h"
+#include "engines/proc/session.h"
+
+static size_t site_count(const struct hp_attempt *a)
+{
+	return hp_hotfix__meta(a->proc->hotfix)->forward_count;
+}
+
+/* The parent of @pid, 0 when it is not known. */
+static pid_t parent_of(pid_t pid)
+{
+	_cleanup_file_ FILE *f = NULL;
+	char path[32], line[256];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, "PPid:", 5))
+			return atoi(line + 5);
+	return 0;
+}
+
+/*
+ * Another process runs in the same memory, between vfork() and exec: its threads would have to be
+ * stopped as well, and ours cannot be.
+ */
+static bool shares_memory(pid_t pid, pid_t other)
+{
+	return other > 0 && syscall(SYS_kcmp, pid, other, KCMP_VM, 0, 0) == 0;
+}
+
+static int check_process(const struct hp_process *p, struct hp_error *err)
+{
+	pid_t parent = parent_of(p->pid);
+
+	if (p->bits32)
+		return hp_fail(err, HP_E_PROC_32BIT, "process %d is a 32-bit program", p->pid);
+	if (p->copies > 1)
+		return hp_fail(err, HP_E_PROC_COPIES, "process %d maps the target %u times", p->pid,
+			       p->copies);
+	if (!shares_memory(p->pid, p->shares_with) && !shares_memory(p->pid, parent))
+		return 0;
+	hp_fail(err, HP_E_PROC_SHARED, "process %d shares its memory with process %d", p->pid,
+		shares_memory(p->pid, parent) ? parent : p->shares_with);
+	return -EBUSY;
+}
+
+/* 0: nothing is applied; -EALREADY: everything is; else what is in the way. */
+static int check_sites(struct hp_attempt *a, struct hp_error *err)
+{
+	size_t in_place = 0;
+
+	for (size_t i = 0; i < site_count(a); i++) {
+		struct hp_read_back back = hp_attempt__read_back(a, &a->sites[i], err);
+
+		in_place += back.redirect == HP_REDIRECT_IN_PLACE;
+		if (back.redirect != HP_REDIRECT_IN_PLACE && back.redirect != HP_REDIRECT_ABSENT)
+			return -EEXIST;
+	}
+	if (a->hotfix_bias && in_place == site_count(a))
+		return -EALREADY;
+	if (a->hotfix_bias)
+		return hp_fail(
+			err, HP_E_PROC_PARTIAL,
+			"an apply to process %d was cut short: %zu of %zu targets are redirected",
+			a->process->pid, in_place, site_count(a));
+	return 0;
+}
+
+/*
+ * The rest of the targets' code, which stays: threads may go on in it with --consistency entry.
+ * Breakpoints in there are probes, ours among them.
+ */
+static int check_bodies(struct hp_attempt *a, struct hp_error *err)
+{
+	for (size_t i = 0; i < site_count(a); i++) {
+		const struct hp_site *site = &a->sites[i];
+		size_t len = site->forward->size;
+		_cleanup_free_ uint8_t *here = malloc(len), *file = malloc(len);
+
+		if (!here || !file)
+			return hp_fail(err, HP_E_NOMEM, "out of memory");
+		if (hp_elf__read(a->target, site->forward->address, file, len) ||
+		    hp_memory__read(a->process->pid, site->address, here, len))
+			return hp_fail(err, HP_E_PROC_CODE, "the code of %s cannot be read",
+				       site->forward->target);
+		for (size_t at = 0; at < len; at++)
+			if (here[at] != file[at] && !hp_arch__is_breakpoint(here + at, len - at))
+				return hp_fail(err, HP_E_PROC_CODE,
+					       "the code of %s was changed at offset %zu",
+					       site->forward->target, at);
+	}
+	return 0;
+}
+
+/* With --consistency entry, threads go on in the old body: it must not jump into our jump. */
+static int check_jumps_back(struct hp_attempt *a, struct hp_error *err)
+{
+	for (size_t i = 0; i < site_count(a); i++) {
+		const struct hp_site *site = &a->sites[i];
+		size_t len = site->forward->size;
+		_cleanup_free_ uint8_t *code = malloc(len);
+
+		if (!code)
+			return hp_fail(err, HP_E_NOMEM, "out of memory");
+		if (hp_elf__read(a->target, site->forward->address, code, len) ||
+		    hp_arch__jumps_into_entry(code, len, &site->entry))
+			return hp_fail(err, HP_E_HOTFIX_UNSUPPORTED,
+				       "%s jumps back to its entry: not with --consistency entry",
+				       site->forward->target);
+	}
+	return 0;
+}
+
+static int find_room(struct hp_attempt *a, struct hp_error *err)
+{
+	uint64_t low = UINT64_MAX, high = 0;
+
+	for (size_t i = 0; i < site_count(a); i++) {
+		const struct hp_site *site = &a->sites[i];
+
+		low = site->address < low ? site->address : low;
+		high = site->address + site->forward->size > high
+			       ? site->address + site->forward->size
+			       : high;
+	}
+	if (hp_room__find(&a->maps, low, high, a->proc->image->span, HP_ARCH_REACH,
+			  &a->hotfix_bias))
+		return hp_fail(err, HP_E_PROC_MAP,
+			       "process %d has no room within 2 GiB of the target",
+			       a->process->pid);
+	for (size_t i = 0; i < site_count(a); i++)
+		a->sites[i].replacement = a->hotfix_bias + a->sites[i].forward->new_address;
+	return 0;
+}
+
+/* No thread is about to run what is overwritten; at its first byte it will just take the jump. */
+static int check_threads(struct hp_attempt *a, struct hp_error *err)
+{
+	for (size_t t = 0; t < a->stop->count; t++) {
+		const struct hp_thread *thread = &a->stop->threads[t];
+		uint64_t ip = hp_arch__ip(&thread->regs);
+
+		for (size_t i = 0; i < site_count(a) && thread->stopped; i++) {
+			const struct hp_site *site = &a->sites[i];
+			uint64_t start = site->address + site->entry.skip;
+
+			if (ip <= start || ip >= start + site->entry.length)
+				continue;
+			hp_fail(err, HP_E_PROC_STACK, "thread %d is at the entry of %s",
+				thread->tid, site->forward->target);
+			return -EBUSY;
+		}
+	}
+	return 0;
+}
+
+static int check_stacks(struct hp_attempt *a, struct hp_unwinder *unwinder, struct hp_error *err)
+{
+	_cleanup_free_ struct hp_range *ranges = calloc(site_count(a), sizeof(*ranges));
+
+	if (!ranges)
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	for (size_t i = 0; i < site_count(a); i++)
+		ranges[i] = (struct hp_range){
+			.start = a->sites[i].address,
+			.end = a->sites[i].address + a->sites[i].forward->size,
+			.name = a->sites[i].forward->target,
+		};
+	return hp_attempt__check_stacks(a, unwinder, ranges, site_count(a), err);
+}
+
+/* Put the original bytes of the first @count sites back. */
+static int restore_entries(struct hp_attempt *a, size_t count)
+{
+	int ret = 0;
+
+	while (count--) {
+		const struct hp_site *site = &a->sites[count];
+
+		if (hp_memory__write_code(a->process->pid, site->address + site->entry.skip,
+					  site->original + site->entry.skip, site->entry.length))
+			ret = -EIO;
+	}
+	return ret;
+}
+
+static int write_jumps(struct hp_attempt *a, struct hp_error *err)
+{
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; i < site_count(a) && !ret; i++) {
+		const struct hp_site *site = &a->sites[i];
+		uint64_t from = site->address + site->entry.skip;
+		uint8_t jump[HP_ARCH_ENTRY_MAX];
+
+		ret = hp_arch__encode_jump(from, site->replacement, jump);
+		ret = ret ?: hp_memory__write_code(a->process->pid, from, jump, site->entry.length);
+	}
+	for (size_t j = 0; j < i && !ret; j++)
+		if (hp_attempt__read_back(a, &a->sites[j], err).redirect != HP_REDIRECT_IN_PLACE)
+			ret = -EIO;
+	if (!ret)
+		return 0;
+	if (restore_entries(a, i))
+		return hp_fail(err, HP_E_PROC_WRITE,
+			       "process %d: an entry could be written, and not be restored",
+			       a->process->pid);
+	return hp_fail_errno(err, HP_E_PROC_WRITE, ret, "process %d: an entry cannot be written",
+			     a->process->pid);
+}
+
+/* All that is done while the process stands still. */
+static int commit(struct hp_attempt *a, struct hp_unwinder *unwinder,
+		  const struct hp_arch_gadgets *gadgets, struct hp_binding *binding,
+		  struct hp_error *err)
+{
+	int ret, end;
+
+	ret = check_bodies(a, err);
+	ret = ret ?: check_threads(a, err);
+	if (!ret && unwinder)
+		ret = check_stacks(a, unwinder, err);
+	ret = ret ?: hp_inject__begin(&a->inject, a->stop, gadgets, err);
+	if (ret)
+		return ret;
+	ret = hp_load__map(a, binding, err);
+	if (!ret) {
+		ret = write_jumps(a, err);
+		if (ret)
+			hp_load__unmap(a, NULL);
+	}
+	end = hp_inject__end(a->inject, err);
+	a->inject = NULL;
+	return ret ?: end;
+}
+
+static int attempt(struct hp_attempt *a, struct hp_outcome_record *record,
+		   const struct hp_proc_opts *opts, struct hp_unwinder **unwinder,
+		   struct hp_binding *binding, struct hp_error *err)
+{
+	struct hp_arch_gadgets gadgets;
+	uint64_t pause;
+	int ret;
+
+	ret = check_sites(a, err);
+	if (ret == -EALREADY)
+		record->outcome = HP_OUTCOME_ALREADY;
+	if (ret)
+		return ret == -EALREADY ? 0 : ret;
+	if (opts->entry_only)
+		ret = check_jumps_back(a, err);
+	ret = ret
+		      ?: hp_gadget_cache__find(a->proc->gadgets, a->process->pid, &a->maps,
+					       &gadgets, err);
+	ret = ret ?: find_room(a, err);
+	if (!ret) {
+		struct hp_bind_place place = {
+			.pid = a->process->pid,
+			.maps = &a->maps,
+			.target_bias = a->target_bias,
+			.hotfix_bias = a->hotfix_bias,
+		};
+
+		ret = hp_binding__make(binding, a->proc->image, &place, a->proc->objects, err);
+	}
+	if (!ret && !opts->entry_only)
+		ret = hp_unwinder__open(unwinder, a->process->pid, &a->maps, err);
+	if (ret)
+		return ret;
+	if (opts->dry_run) {
+		record->outcome = HP_OUTCOME_ELIGIBLE;
+		return 0;
+	}
+
+	ret = hp_stop__begin(&a->stop, a->process->pid, hp_attempt__stop_deadline(record, opts),
+			     err);
+	record->attempts++;
+	if (ret)
+		return ret;
+	ret = commit(a, *unwinder, &gadgets, binding, err);
+	pause = hp_stop__end(a->stop);
+	a->stop = NULL;
+	if (pause > record->pause_ns)
+		record->pause_ns = pause;
+	if (!ret)
+		record->outcome = HP_OUTCOME_APPLIED;
+	return ret;
+}
+
+int hp_apply__attempt(struct hp_proc *proc, struct hp_outcome_record *record,
+		      const struct hp_proc_opts *opts)
+{
+	struct hp_error *err = &record->error;
+	struct hp_unwinder *unwinder = NULL;
+	struct hp_binding binding = { 0 };
+	struct hp_attempt a = { 0 };
+	int ret;
+
+	memset(err, 0, sizeof(*err));
+	ret = check_process(&record->process, err);
+	ret = ret ?: hp_attempt__open(&a, proc, &record->process, err);
+	ret = ret ?: attempt(&a, record, opts, &unwinder, &binding, err);
+	hp_attempt__close(&a);
+	if (unwinder)
+		hp_unwinder__close(unwinder);
+	hp_binding__free(&binding);
+	return ret;
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0
+/* One process as it is: where the target and the hotfix lie in it, and what its entries hold. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/clock.h"
+#include "engines/proc/memory.h"
+#include "engines/proc/session.h"
+
+/* The sites: from link addresses to this process's, with the bytes that belong there. */
+static int fill_sites(struct hp_attempt *a, struct hp_error *err)
+{
+	const struct hp_hotfix_meta *meta = hp_hotfix__meta(a->proc->hotfix);
+
+	a->sites = calloc(meta->forward_count, sizeof(*a->sites));
+	if (!a->sites)
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	for (size_t i = 0; i < meta->forward_count; i++) {
+		const struct hp_forward *f = &meta->forward[i];
+		struct hp_site *site = &a->sites[i];
+		uint8_t hash[HP_HOTFIX_HASH_BYTES];
+		_cleanup_free_ uint8_t *code = malloc(f->size + HP_ARCH_ENTRY_MAX);
+		size_t len = f->size + HP_ARCH_ENTRY_MAX;
+
+		if (!code)
+			return hp_fail(err, HP_E_NOMEM, "out of memory");
+		if (hp_elf__read(a->target, f->address, code, len)) {
+			len = f->size;
+			if (hp_elf__read(a->target, f->address, code, len))
+				return hp_fail(err, HP_E_PROC_CODE,
+					       "the code of %s is not in the target file",
+					       f->target);
+		}
+		hp_hotfix__hash(code, f->size, hash);
+		if (memcmp(hash, f->sha256, sizeof(hash)))
+			return hp_fail(
+				err, HP_E_PROC_CODE,
+				"the code of %s in the target file is not what the hotfix was made for",
+				f->target);
+		if (hp_arch__plan_entry(code, len, f->size, &site->entry))
+			return hp_fail(err, HP_E_TARGET_SHORT, "%s has no room for a jump",
+				       f->target);
+		site->forward = f;
+		site->address = a->target_bias + f->address;
+		memcpy(site->original, code,
+		       len < sizeof(site->original) ? len : sizeof(site->original));
+	}
+	return 0;
+}
+
+int hp_attempt__open(struct hp_attempt *a, struct hp_proc *proc, const struct hp_process *process,
+		     struct hp_error *err)
+{
+	const struct hp_hotfix_meta *meta = hp_hotfix__meta(proc->hotfix);
+	const struct hp_map *map;
+	int ret;
+
+	memset(a, 0, sizeof(*a));
+	a->proc = proc;
+	a->process = process;
+	ret = hp_maps__read(&a->maps, process->pid);
+	if (ret == -ENOENT || ret == -ESRCH)
+		return hp_fail(err, HP_E_PROC_GONE, "process %d has ended", process->pid);
+	if (ret)
+		return hp_fail_errno(err, HP_E_PROC_PERMISSION, ret,
+				     "the mappings of process %d cannot be read", process->pid);
+	map = hp_maps__at(&a->maps, process->start);
+	if (!map || map->start != process->start || map->inode != process->inode)
+		return hp_fail(err, HP_E_PROC_GONE, "process %d does not map the target any more",
+			       process->pid);
+	ret = hp_objects__get(proc->objects, process->pid, map, &a->target, err);
+	if (ret)
+		return ret;
+	if (!hp_elf__build_id(a->target) ||
+	    !hp_build_id__equal(hp_elf__build_id(a->target), &meta->target_id))
+		return hp_fail(err, HP_E_BUILD_ID, "process %d maps another build of the target",
+			       process->pid);
+	if (hp_elf__bias(a->target, map->start, map->offset, &a->target_bias))
+		return hp_fail(err, HP_E_PROC_CODE, "process %d maps the target in a strange way",
+			       process->pid);
+	ret = fill_sites(a, err);
+	if (ret)
+		return ret;
+	hp_attempt__find_hotfix(a);
+	return 0;
+}
+
+void hp_attempt__close(struct hp_attempt *a)
+{
+	if (a->inject)
+		hp_inject__end(a->inject, NULL);
+	if (a->stop)
+		hp_stop__end(a->stop);
+	free(a->sites);
+	hp_maps__free(&a->maps);
+}
+
+/* Mappings of hotfixes are known by their file's name first, so that not every file is opened. */
+static struct hp_elf *hotfix_behind(struct hp_attempt *a, const struct hp_map *map)
+{
+	const char *base = strrchr(map->path, '/');
+	struct hp_elf *elf;
+
+	if (!map->inode || !base ||
+	    (strncmp(base + 1, "hotproof-", 9) && strncmp(base + 1, "memfd:hotproof-", 15)))
+		return NULL;
+	return hp_objects__get(a->proc->objects, a->process->pid, map, &elf, NULL) ? NULL : elf;
+}
+
+static bool is_this_hotfix(const struct hp_attempt *a, const struct hp_elf *elf)
+{
+	return elf && hp_elf__build_id(elf) &&
+	       hp_build_id__equal(hp_elf__build_id(elf),
+				  hp_elf__build_id(hp_hotfix__elf(a->proc->hotfix)));
+}
+
+const struct hp_map *hp_attempt__find_hotfix(struct hp_attempt *a)
+{
+	const struct hp_map *found = NULL;
+
+	a->hotfix_bias = 0;
+	for (size_t i = 0; i < a->maps.count && !a->hotfix_bias; i++) {
+		const struct hp_map *map = &a->maps.items[i];
+
+		/* The room is mapped from the file's beginning, which is link address 0. */
+		if (map->offset || !is_this_hotfix(a, hotfix_behind(a, map)))
+			continue;
+		a->hotfix_bias = map->start;
+		found = map;
+	}
+	for (size_t i = 0; i < hp_hotfix__meta(a->proc->hotfix)->forward_count; i++)
+		a->sites[i].replacement =
+			a->hotfix_bias ? a->hotfix_bias + a->sites[i].forward->new_address : 0;
+	return found;
+}
+
+static void describe_jump(struct hp_attempt *a, uint64_t to, struct hp_read_back *back,
+			  struct hp_error *err)
+{
+	const struct hp_map *map = hp_maps__at(&a->maps, to);
+
+	snprintf(back->reason, sizeof(back->reason), "the entry jumps to %s",
+		 map && *map->path ? map->path : "memory of no file");
+	if (map && hotfix_behind(a, map))
+		hp_fail(err, HP_E_PROC_TAKEN, "another hotfix replaces it: %s", back->reason);
+	else
+		hp_fail(err, HP_E_PROC_CODE, "another patcher was here: %s", back->reason);
+}
+
+struct hp_read_back hp_attempt__read_back(struct hp_attempt *a, const struct hp_site *site,
+					  struct hp_error *err)
+{
+	const struct hp_arch_entry *entry = &site->entry;
+	size_t len = (size_t)entry->skip + entry->length;
+	struct hp_read_back back = { HP_REDIRECT_BROKEN, "" };
+	uint8_t code[HP_ARCH_ENTRY_MAX];
+	uint64_t to;
+	int ret;
+
+	ret = hp_memory__read(a->process->pid, site->address, code, len);
+	if (ret) {
+		back.redirect = HP_REDIRECT_UNKNOWN;
+		snprintf(back.reason, sizeof(back.reason), "the entry cannot be read: %s",
+			 strerror(-ret));
+		hp_fail(err, HP_E_PROC_CODE, "%s", back.reason);
+		return back;
+	}
+	if (!memcmp(code, site->original, len)) {
+		back.redirect = HP_REDIRECT_ABSENT;
+		snprintf(back.reason, sizeof(back.reason), "the entry has its own bytes");
+		return back;
+	}
+	if (hp_arch__is_breakpoint(code, len) ||
+	    hp_arch__is_breakpoint(code + entry->skip, entry->length)) {
+		snprintf(back.reason, sizeof(back.reason),
+			 "a breakpoint or probe of somebody else stands at the entry");
+		hp_fail(err, HP_E_PROC_CODE, "%s: %s", site->forward->target, back.reason);
+		return back;
+	}
+	if (memcmp(code, site->original, entry->skip) ||
+	    !hp_arch__decode_jump(code + entry->skip, entry->length, site->address + entry->skip,
+				  &to)) {
+		snprintf(back.reason, sizeof(back.reason), "the bytes at the entry were changed");
+		hp_fail(err, HP_E_PROC_CODE, "%s: %s", site->forward->target, back.reason);
+		return back;
+	}
+	if (site->replacement && to == site->replacement) {
+		back.redirect = HP_REDIRECT_IN_PLACE;
+		snprintf(back.reason, sizeof(back.reason), "the entry jumps to the replacement");
+		return back;
+	}
+	describe_jump(a, to, &back, err);
+	return back;
+}
+
+int hp_attempt__check_stacks(struct hp_attempt *a, struct hp_unwinder *unwinder,
+			     const struct hp_range *ranges, size_t count, struct hp_error *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < a->stop->count && !ret; i++)
+		if (a->stop->threads[i].stopped)
+			ret = hp_unwinder__check(unwinder, a->stop->threads[i].tid, ranges, count,
+						 err);
+	return ret;
+}
+
+uint64_t hp_attempt__stop_deadline(const struct hp_outcome_record *record,
+				   const struct hp_proc_opts *opts)
+{
+	/* Threads that wait for a processor stop when they get one: 50 ms, 100 ms … 1.6 s. */
+	unsigned int doubled = record->attempts < 5 ? record->attempts : 5;
+	uint64_t deadline = hp_now_ns() + ((50 * HP_NSEC_PER_MSEC) << doubled);
+
+	return deadline < opts->deadline ? deadline : opts->deadline;
+}

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * System calls and function calls made by a stopped thread for us.
+ *
+ * The order of the steps is what makes a SIGKILL of hotproof at any of them harmless: as long as
+ * the registers are the thread's own, nothing else of it is changed but memory below its red zone;
+ * as soon as they are ours, a signal frame on its stack leads back, signal mask and all.
+ */
+#include "engines/proc/inject.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "engines/proc/memory.h"
+
+#define SCRATCH_BYTES  2048
+#define BELOW_FRAME    8192 /* for scratch, and for the frames of functions that are called */
+#define SCRATCH_OFFSET 6144 /* of the scratch area below the frame */
+#define CALL_TIMEOUT   (5 * HP_NSEC_PER_SEC)
+
+#ifndef PTRACE_O_SUSPEND_SECCOMP
+#define PTRACE_O_SUSPEND_SECCOMP (1 << 21)
+#endif
+
+struct hp_inject {
+	pid_t pid, tid;
+	struct hp_thread *thread;
+	struct hp_arch_call call;
+	uint64_t saved_at; /* the stack's bytes that are overwritten, and what they were */
+	uint8_t *saved;
+	size_t saved_len;
+	uint64_t sigmask;
+	bool entered; /* our registers are in place, and signals are blocked */
+	int held;     /* a stop signal that came meanwhile, or 0 */
+};
+
+static int write_frame(struct hp_inject *in, struct hp_error *err)
+{
+	int ret;
+
+	in->saved_at = in->call.frame_address - BELOW_FRAME;
+	in->saved_len = BELOW_FRAME + in->call.frame_len;
+	in->saved = malloc(in->saved_len);
+	if (!in->saved)
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	ret = hp_memory__read(in->pid, in->saved_at, in->saved, in->saved_len);
+	/* A stack that has not grown so far yet grows for a tracer's access (__access_remote_vm()). */
+	if (ret == -EFAULT && !hp_memory__write_code(in->pid, in->saved_at, "", 1))
+		ret = hp_memory__read(in->pid, in->saved_at, in->saved, in->saved_len);
+	ret = ret
+		      ?: hp_memory__write(in->pid, in->call.frame_address, in->call.frame,
+					  in->call.frame_len);
+	if (ret)
+		return hp_fail_errno(err, HP_E_PROC_INJECT, ret,
+				     "thread %d has no room on its stack", in->tid);
+	return 0;
+}
+
+/* The main thread if it lives: its stack is the largest. */
+static struct hp_thread *choose_thread(struct hp_stop *stop)
+{
+	struct hp_thread *first = NULL;
+
+	for (size_t i = 0; i < stop->count; i++) {
+		if (!stop->threads[i].stopped)
+			continue;
+		if (stop->threads[i].tid == stop->pid)
+			return &stop->threads[i];
+		first = first ?: &stop->threads[i];
+	}
+	return first;
+}
+
+/*
+ * A seccomp filter would have to allow our calls, and may kill the process for them. Who is
+ * privileged may suspend it for as long as he traces (ptrace(2), Linux 4.3).
+ */
+static int suspend_seccomp(struct hp_inject *in, struct hp_error *err)
+{
+	_cleanup_file_ FILE *f = NULL;
+	char path[64], line[256];
+	int mode = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", in->pid, in->tid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		if (!strncmp(line, "Seccomp:", 8))
+			mode = atoi(line + 8);
+		/* Our return address is on no shadow stack (Documentation/arch/x86/shstk.rst). */
+		if (!strncmp(line, "x86_Thread_features:", 20) && strstr(line, "shstk"))
+			return hp_fail(err, HP_E_PROC_INJECT, "thread %d has a shadow stack",
+				       in->tid);
+	}
+	if (mode == 0)
+		return 0;
+	if (ptrace(PTRACE_SETOPTIONS, in->tid, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_SUSPEND_SECCOMP))
+		return hp_fail_errno(err, HP_E_PROC_SECCOMP, -errno,
+				     "the seccomp filter of process %d cannot be suspended",
+				     in->pid);
+	return 0;
+}
+
+static void free_inject(struct hp_inject *in)
+{
+	hp_arch_call__free(&in->call);
+	free(in->saved);
+	free(in);
+}
+
+int hp_inject__begin(struct hp_inject **out, struct hp_stop *stop,
+		     const struct hp_arch_gadgets *gadgets, struct hp_error *err)
+{
+	struct hp_inject *in = calloc(1, sizeof(*in));
+	uint8_t syscall[16], restore[16];
+	int ret;
+
+	if (!in)
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	in->pid = stop->pid;
+	in->thread = choose_thread(stop);
+	in->tid = in->thread->tid;
+	ret = suspend_seccomp(in, err);
+	if (ret)
+		goto fail;
+	ret = hp_memory__read(in->pid, gadgets->syscall, syscall, sizeof(syscall));
+	ret = ret ?: hp_memory__read(in->pid, gadgets->restore, restore, sizeof(restore));
+	if (ret || !hp_arch__check_gadgets(syscall, restore)) {
+		ret = hp_fail(err, HP_E_PROC_INJECT, "the code of process %d changed", in->pid);
+		goto fail;
+	}
+	if (ptrace(PTRACE_GETSIGMASK, in->tid, sizeof(in->sigmask), &in->sigmask))
+		ret = -errno;
+	ret = ret ?: hp_arch_call__prepare(&in->call, in->tid, gadgets);
+	if (ret) {
+		hp_fail_errno(err, HP_E_PROC_INJECT, ret, "the registers of thread %d", in->tid);
+		goto fail;
+	}
+	ret = write_frame(in, err);
+	if (ret)
+		goto fail;
+	*out = in;
+	return 0;
+fail:
+	free_inject(in);
+	return ret;
+}
+
+/* Run the thread to its next system call stop. Signals that cannot be blocked are put off. */
+static int run_to_syscall(struct hp_inject *in)
+{
+	uint64_t deadline = hp_now_ns() + CALL_TIMEOUT;
+	int signal = 0;
+
+	for (;;) {
+		int status = 0, ret;
+
+		if (ptrace(PTRACE_SYSCALL, in->tid, 0, signal))
+			return -errno;
+		ret = hp_stop__wait(in->tid, deadline, &status);
+		if (ret)
+			return ret;
+		if (WSTOPSIG(status) == (SIGTRAP | 0x80))
+			return 0;
+		if (hp_stop__is_event(status))
+			continue;
+		/* A fault of the call itself goes nowhere; the caller sees no system call. */
+		if (WSTOPSIG(status) == SIGSEGV || WSTOPSIG(status) == SIGBUS ||
+		    WSTOPSIG(status) == SIGILL || WSTOPSIG(status) == SIGFPE ||
+		    WSTOPSIG(status) == SIGTRAP)
+			return -EFAULT;
+		in->held = WSTOPSIG(status);
+	}
+}
+
+/* Set @regs and run to where the kernel is entered. */
+static int enter(struct hp_inject *in, const struct hp_arch_regs *regs)
+{
+	uint64_t all = ~0ull;
+	int ret = hp_arch__set_regs(in->tid, regs);
+
+	if (ret)
+		return ret;
+	/* Not before our registers are in place: from then on the frame unblocks them. */
+	if (!in->entered && ptrace(PTRACE_SETSIGMASK, in->tid, sizeof(all), &all))
+		return -errno;
+	in->entered = true;
+	return run_to_syscall(in);
+}
+
+int hp_inject__syscall(struct hp_inject *in, int64_t *result, long nr, uint64_t a, uint64_t b,
+		       uint64_t c, uint64_t d, uint64_t e, uint64_t f)
+{
+	const uint64_t args[6] = { a, b, c, d, e, f };
+	struct hp_arch_regs regs;
+	int ret;
+
+	hp_arch_call__syscall(&in->call, nr, args, &regs);
+	ret = enter(in, &regs);
+	ret = ret ?: run_to_syscall(in);
+	ret = ret ?: hp_arch__get_regs(in->tid, &regs);
+	if (!ret)
+		*result = hp_arch__syscall_result(&regs);
+	return ret;
+}
+
+int hp_inject__call(struct hp_inject *in, uint64_t *result, uint64_t address)
+{
+	struct hp_arch_regs regs;
+	uint64_t words[2];
+	int ret;
+
+	hp_arch_call__function(&in->call, address, &regs, words);
+	ret = hp_memory__write(in->pid, hp_arch__sp(&regs), words, sizeof(words));
+	ret = ret ?: enter(in, &regs);
+	ret = ret ?: hp_arch__get_regs(in->tid, &regs);
+	if (ret)
+		return ret;
+	*result = hp_arch__entered_nr(&regs);
+	hp_arch__skip_syscall(&regs);
+	ret = hp_arch__set_regs(in->tid, &regs);
+	return ret ?: run_to_syscall(in);
+}
+
+int hp_inject__scratch(struct hp_inject *in, const void *data, size_t len, uint64_t *address)
+{
+	if (len > SCRATCH_BYTES)
+		return -ENAMETOOLONG;
+	*address = in->call.frame_address - SCRATCH_OFFSET;
+	return hp_memory__write(in->pid, *address, data, len);
+}
+
+/*
+ * Back to a stop of the kind that hp_stop__begin() left, so that the kernel itself decides about
+ * the interrupted system call when the thread is let go.
+ */
+static int leave(struct hp_inject *in)
+{
+	int status = 0, ret;
+
+	ret = hp_arch_call__restore_xstate(&in->call, in->tid);
+	if (ptrace(PTRACE_SETSIGMASK, in->tid, sizeof(in->sigmask), &in->sigmask))
+		ret = ret ?: -errno;
+	/* First, so that not one instruction is run between this stop and the next. */
+	if (ptrace(PTRACE_INTERRUPT, in->tid, 0, 0))
+		ret = ret ?: -errno;
+	ret = ret ?: hp_arch__set_regs(in->tid, &in->call.original);
+	ret = ret ?: hp_memory__write(in->pid, in->saved_at, in->saved, in->saved_len);
+	if (!ret && ptrace(PTRACE_CONT, in->tid, 0, 0))
+		ret = -errno;
+	ret = ret ?: hp_stop__wait(in->tid, hp_now_ns() + CALL_TIMEOUT, &status);
+	if (!ret && !hp_stop__is_event(status))
+		ret = -EPROTO;
+	return ret;
+}
+
+int hp_inject__end(struct hp_inject *in, struct hp_error *err)
+{
+	int ret;
+
+	if (in->entered)
+		ret = leave(in);
+	else
+		ret = hp_memory__write(in->pid, in->saved_at, in->saved, in->saved_len);
+	ptrace(PTRACE_SETOPTIONS, in->tid, 0, PTRACE_O_TRACESYSGOOD);
+	if (ret == -ESRCH)
+		in->thread->stopped = false;
+	else if (in->held)
+		kill(in->pid, in->held);
+	if (ret == -ESRCH)
+		hp_fail(err, HP_E_PROC_GONE, "process %d has ended", in->pid);
+	else if (ret)
+		hp_fail_errno(err, HP_E_PROC_INJECT, ret, "thread %d cannot be put back", in->tid);
+	free_inject(in);
+	return ret;
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A hotfix's image mapped into a stopped process, by system calls that the process makes itself. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "base/log.h"
+#include "engines/proc/memory.h"
+#include "engines/proc/session.h"
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x10 /* Linux 6.3 */
+#endif
+
+static int failed(struct hp_attempt *a, int64_t ret, const char *what, struct hp_error *err)
+{
+	if (ret == -ESRCH)
+		return hp_fail(err, HP_E_PROC_GONE, "process %d has ended", a->process->pid);
+	return hp_fail_errno(err, HP_E_PROC_MAP, (int)ret, "%s in process %d", what,
+			     a->process->pid);
+}
+
+/* The call's own failure, or the kernel's answer to it. */
+static int64_t call(struct hp_attempt *a, long nr, uint64_t p, uint64_t q, uint64_t r, uint64_t s,
+		    uint64_t t, uint64_t u)
+{
+	int64_t result = 0;
+	int ret = hp_inject__syscall(a->inject, &result, nr, p, q, r, s, t, u);
+
+	return ret ? ret : result;
+}
+
+static bool is_our_file(struct hp_attempt *a, int64_t fd, const char *path)
+{
+	struct stat here, there;
+	char name[64];
+
+	snprintf(name, sizeof(name), "/proc/%d/fd/%d", a->process->pid, (int)fd);
+	return !stat(path, &here) && !stat(name, &there) && here.st_dev == there.st_dev &&
+	       here.st_ino == there.st_ino;
+}
+
+/* The staged copy, opened by the process; -ENOENT when that path is no such file over there. */
+static int64_t open_staged(struct hp_attempt *a)
+{
+	const char *path = a->proc->staged;
+	uint64_t address;
+	int64_t fd;
+	int ret;
+
+	ret = hp_inject__scratch(a->inject, path, strlen(path) + 1, &address);
+	if (ret)
+		return ret;
+	fd = call(a, SYS_openat, (uint64_t)AT_FDCWD, address, O_RDONLY | O_CLOEXEC, 0, 0, 0);
+	if (fd < 0 || is_our_file(a, fd, path))
+		return fd;
+	call(a, SYS_close, (uint64_t)fd, 0, 0, 0, 0, 0);
+	return -ENOENT;
+}
+
+/* A file in the process's own memory, filled by us. */
+static int64_t open_memfd(struct hp_attempt *a)
+{
+	const char *base = strrchr(a->proc->staged, '/') + 1;
+	int source = hp_elf__fd(hp_hotfix__elf(a->proc->hotfix));
+	_cleanup_close_ int to = -1;
+	char name[200], path[64], buf[64 * 1024];
+	uint64_t address;
+	int64_t fd;
+	off_t at = 0;
+	ssize_t n;
+	int ret;
+
+	snprintf(name, sizeof(name), "%.190s", base);
+	ret = hp_inject__scratch(a->inject, name, strlen(name) + 1, &address);
+	if (ret)
+		return ret;
+	fd = call(a, SYS_memfd_create, address, MFD_CLOEXEC | MFD_EXEC, 0, 0, 0, 0);
+	if (fd == -EINVAL)
+		fd = call(a, SYS_memfd_create, address, MFD_CLOEXEC, 0, 0, 0, 0);
+	if (fd < 0)
+		return fd;
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", a->process->pid, (int)fd);
+	to = open(path, O_RDWR | O_CLOEXEC);
+	ret = to < 0 ? -errno : 0;
+	while (!ret && (n = pread(source, buf, sizeof(buf), at)) > 0) {
+		if (write(to, buf, (size_t)n) != n)
+			ret = errno ? -errno : -ENOSPC;
+		at += n;
+	}
+	if (!ret)
+		return fd;
+	call(a, SYS_close, (uint64_t)fd, 0, 0, 0, 0, 0);
+	return ret;
+}
+
+static int64_t map(struct hp_attempt *a, uint64_t address, uint64_t len, int prot, int flags,
+		   int64_t fd, uint64_t offset)
+{
+	int64_t ret = call(a, SYS_mmap, address, len, (uint64_t)prot, (uint64_t)flags, (uint64_t)fd,
+			   offset);
+
+	if (ret < 0 && ret > -4096)
+		return ret;
+	/* Kernels before 4.17 do not know MAP_FIXED_NOREPLACE, and may choose another place. */
+	if ((uint64_t)ret == address)
+		return 0;
+	call(a, SYS_munmap, (uint64_t)ret, len, 0, 0, 0, 0);
+	return -EEXIST;
+}
+
+static int64_t map_segment(struct hp_attempt *a, const struct hp_image_segment *s, int64_t fd)
+{
+	uint64_t start = HP_PAGE_DOWN(s->address), end = HP_PAGE_UP(s->address + s->memory_size);
+	uint64_t file_end = HP_PAGE_UP(s->address + s->file_size);
+	int64_t ret = 0;
+
+	if (!s->file_size)
+		file_end = start;
+	if (file_end > start)
+		ret = map(a, a->hotfix_bias + start, file_end - start, s->prot,
+			  MAP_PRIVATE | MAP_FIXED, fd, HP_PAGE_DOWN(s->offset));
+	if (!ret && end > file_end)
+		ret = map(a, a->hotfix_bias + file_end, end - file_end, s->prot,
+			  MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1, 0);
+	return ret;
+}
+
+static int map_all(struct hp_attempt *a, int64_t fd, struct hp_error *err)
+{
+	const struct hp_image *image = a->proc->image;
+	int64_t ret;
+
+	/* The whole room first, from the file: what is left of a cut-short apply can be known. */
+	ret = map(a, a->hotfix_bias, image->span, PROT_READ, MAP_PRIVATE | MAP_FIXED_NOREPLACE, fd,
+		  0);
+	if (ret == -EEXIST) {
+		hp_fail(err, HP_E_PROC_BUSY, "process %d took the room for the hotfix meanwhile",
+			a->process->pid);
+		return -EBUSY;
+	}
+	if (ret)
+		return failed(a, ret, "cannot map the hotfix", err);
+	for (size_t i = 0; i < image->segment_count && !ret; i++)
+		ret = map_segment(a, &image->segments[i], fd);
+	if (!ret)
+		return 0;
+	hp_load__unmap(a, NULL);
+	return failed(a, ret, "cannot map the hotfix", err);
+}
+
+/* Symbols that are functions returning their value: called in the process. */
+static int resolve_indirect(struct hp_attempt *a, struct hp_binding *binding, struct hp_error *err)
+{
+	for (size_t i = 0; i < binding->count; i++) {
+		int ret;
+
+		if (!binding->indirect[i])
+			continue;
+		ret = hp_inject__call(a->inject, &binding->values[i], binding->values[i]);
+		if (ret)
+			return hp_fail_errno(err, HP_E_PROC_UNBOUND, ret,
+					     "the resolver of %s in process %d",
+					     a->proc->image->symbols[i].name, a->process->pid);
+		binding->indirect[i] = false;
+	}
+	return 0;
+}
+
+static int write_segments(struct hp_attempt *a, const struct hp_binding *binding,
+			  struct hp_error *err)
+{
+	const struct hp_image *image = a->proc->image;
+	int64_t ret = 0;
+
+	for (size_t i = 0; i < image->segment_count && !ret; i++) {
+		const struct hp_image_segment *s = &image->segments[i];
+		_cleanup_free_ uint8_t *bytes = NULL;
+
+		if (!s->bytes)
+			continue;
+		bytes = hp_image__relocate(image, i, a->hotfix_bias, binding->values);
+		ret = bytes ? hp_memory__write(a->process->pid, a->hotfix_bias + s->address, bytes,
+					       s->memory_size)
+			    : -ENOMEM;
+	}
+	if (!ret && image->relro_end > image->relro_start)
+		ret = call(a, SYS_mprotect, a->hotfix_bias + image->relro_start,
+			   image->relro_end - image->relro_start, PROT_READ, 0, 0, 0);
+	return ret ? failed(a, ret, "cannot relocate the hotfix", err) : 0;
+}
+
+int hp_load__map(struct hp_attempt *a, struct hp_binding *binding, struct hp_error *err)
+{
+	int64_t fd = open_staged(a), ret;
+
+	if (fd < 0 && fd != -ESRCH) {
+		hp_info("process %d cannot open %s (%s): a memfd instead", a->process->pid,
+			a->proc->staged, strerror((int)-fd));
+		fd = open_memfd(a);
+	}
+	if (fd < 0)
+		return failed(a, fd, "cannot open the hotfix", err);
+	ret = map_all(a, fd, err);
+	call(a, SYS_close, (uint64_t)fd, 0, 0, 0, 0, 0);
+	if (ret)
+		return (int)ret;
+	ret = resolve_indirect(a, binding, err);
+	ret = ret ?: write_segments(a, binding, err);
+	if (ret)
+		hp_load__unmap(a, NULL);
+	return (int)ret;
+}
+
+int hp_load__unmap(struct hp_attempt *a, struct hp_error *err)
+{
+	int64_t ret = call(a, SYS_munmap, a->hotfix_bias, a->proc->image->span, 0, 0, 0, 0);
+
+	return ret ? failed(a, ret, "cannot unmap the hotfix", err) : 0;
+}

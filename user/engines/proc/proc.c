@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The proc engine: many processes, each tried until it is done or the time is up. */
+#include "engines/proc/proc.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/clock.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "engines/proc/session.h"
+
+/* Between two rounds over the processes that were not ready. */
+#define FIRST_PAUSE_MS 1
+#define MAX_PAUSE_MS   100
+
+typedef int attempt_fn(struct hp_proc *proc, struct hp_outcome_record *record,
+		       const struct hp_proc_opts *opts);
+
+int hp_proc__open(struct hp_proc **out, const char *path, struct hp_error *err)
+{
+	struct hp_proc *proc = calloc(1, sizeof(*proc));
+	int ret;
+
+	if (!proc)
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	ret = hp_hotfix__open(&proc->hotfix, path, err);
+	ret = ret ?: hp_image__read(&proc->image, proc->hotfix, err);
+	if (!ret && (hp_objects__open(&proc->objects) || hp_gadget_cache__open(&proc->gadgets)))
+		ret = hp_fail(err, HP_E_NOMEM, "out of memory");
+	if (ret) {
+		hp_proc__close(proc);
+		return ret;
+	}
+	*out = proc;
+	return 0;
+}
+
+void hp_proc__close(struct hp_proc *proc)
+{
+	if (proc->gadgets)
+		hp_gadget_cache__close(proc->gadgets);
+	if (proc->objects)
+		hp_objects__close(proc->objects);
+	if (proc->image)
+		hp_image__free(proc->image);
+	if (proc->hotfix)
+		hp_hotfix__close(proc->hotfix);
+	free(proc);
+}
+
+const struct hp_hotfix *hp_proc__hotfix(const struct hp_proc *proc)
+{
+	return proc->hotfix;
+}
+
+const char *hp_outcome_name(enum hp_outcome outcome)
+{
+	static const char *const names[] = {
+		[HP_OUTCOME_FAILED] = "failed",	      [HP_OUTCOME_APPLIED] = "applied",
+		[HP_OUTCOME_ALREADY] = "already",     [HP_OUTCOME_ELIGIBLE] = "eligible",
+		[HP_OUTCOME_REVERTED] = "reverted",   [HP_OUTCOME_NOT_APPLIED] = "not-applied",
+		[HP_OUTCOME_LINGERING] = "lingering", [HP_OUTCOME_GONE] = "gone",
+	};
+
+	return names[outcome];
+}
+
+static void decide_state(struct hp_proc_look *look, size_t count)
+{
+	size_t in_place = 0;
+	bool altered = false;
+
+	for (size_t i = 0; i < count; i++) {
+		in_place += look->targets[i].redirect == HP_REDIRECT_IN_PLACE;
+		altered |= look->targets[i].redirect != HP_REDIRECT_IN_PLACE &&
+			   look->targets[i].redirect != HP_REDIRECT_ABSENT;
+	}
+	if (altered)
+		look->state = HP_PROC_ALTERED;
+	else if (look->hotfix_bias)
+		look->state = in_place == count ? HP_PROC_APPLIED : HP_PROC_PARTIAL;
+	else
+		look->state = HP_PROC_ABSENT;
+}
+
+static void fill_file(struct hp_proc_file *file, const struct hp_map *map, pid_t pid)
+{
+	file->inode = map->inode;
+	file->major = map->major;
+	file->minor = map->minor;
+	hp_map__file(map, pid, file->path);
+}
+
+void hp_proc__target_file(const struct hp_process *process, struct hp_proc_file *file)
+{
+	struct hp_map map = {
+		.start = process->start,
+		.end = process->end,
+		.inode = process->inode,
+		.major = process->major,
+		.minor = process->minor,
+	};
+
+	fill_file(file, &map, process->pid);
+}
+
+static int old_body(struct hp_proc *proc, const struct hp_process *process,
+		    const struct hp_forward *f, uint64_t *file_offset, struct hp_error *err)
+{
+	struct hp_map map = { .start = process->start,
+			      .end = process->end,
+			      .inode = process->inode,
+			      .major = process->major,
+			      .minor = process->minor };
+	_cleanup_free_ uint8_t *code = malloc(f->size);
+	struct hp_arch_entry entry;
+	struct hp_elf *target;
+	uint64_t offset;
+	int ret;
+
+	if (!code)
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	ret = hp_objects__get(proc->objects, process->pid, &map, &target, err);
+	if (ret)
+		return ret;
+	if (hp_elf__read(target, f->address, code, f->size))
+		return hp_fail(err, HP_E_PROC_CODE, "the code of %s cannot be read", f->target);
+	/* Functions that need the padding behind them have no body behind the jump. */
+	if (hp_arch__plan_entry(code, f->size, f->size, &entry))
+		return hp_fail(err, HP_E_ATTACH, "the old body of %s is all overwritten",
+			       f->target);
+	ret = hp_arch__body_offset(code, f->size, &entry, &offset);
+	if (ret == -ENOENT)
+		return hp_fail(err, HP_E_ATTACH,
+			       "not every call of %s comes past the overwritten bytes", f->target);
+	if (ret == -ELOOP)
+		return hp_fail(
+			err, HP_E_ATTACH,
+			"%s jumps back to behind the overwritten bytes: loops would be counted",
+			f->target);
+	if (ret)
+		return hp_fail(err, HP_E_ATTACH, "part of %s is no code", f->target);
+	return hp_elf__offset(target, f->address + offset, file_offset);
+}
+
+int hp_proc__point(struct hp_proc *proc, const struct hp_process *process, size_t i,
+		   enum hp_point_role role, uint64_t *file_offset, struct hp_error *err)
+{
+	const struct hp_forward *f = &hp_hotfix__meta(proc->hotfix)->forward[i];
+
+	switch (role) {
+	case HP_POINT_NEW_ENTRY:
+		return hp_elf__offset(hp_hotfix__elf(proc->hotfix), f->new_address, file_offset);
+	case HP_POINT_OLD_BODY:
+		return old_body(proc, process, f, file_offset, err);
+	default:
+		return hp_fail(err, HP_E_INTERNAL, "no probe stands at a patched entry");
+	}
+}
+
+int hp_proc__look(struct hp_proc *proc, const struct hp_process *process, struct hp_proc_look *look,
+		  struct hp_error *err)
+{
+	size_t count = hp_hotfix__meta(proc->hotfix)->forward_count;
+	struct hp_attempt a = { 0 };
+	int ret;
+
+	memset(look, 0, sizeof(*look));
+	ret = hp_attempt__open(&a, proc, process, err);
+	if (!ret) {
+		look->targets = calloc(count, sizeof(*look->targets));
+		if (!look->targets)
+			ret = hp_fail(err, HP_E_NOMEM, "out of memory");
+	}
+	if (!ret) {
+		const struct hp_map *map = hp_attempt__find_hotfix(&a);
+
+		if (map)
+			fill_file(&look->file, map, process->pid);
+		look->target_bias = a.target_bias;
+		look->hotfix_bias = a.hotfix_bias;
+		for (size_t i = 0; i < count; i++)
+			look->targets[i] = hp_attempt__read_back(&a, &a.sites[i], &look->error);
+		decide_state(look, count);
+	}
+	hp_attempt__close(&a);
+	return ret;
+}
+
+void hp_proc_look__free(struct hp_proc_look *look)
+{
+	free(look->targets);
+	memset(look, 0, sizeof(*look));
+}
+
+/* True once the record needs no further attempt. */
+static bool settle(struct hp_outcome_record *record, int ret, const struct hp_proc_opts *opts)
+{
+	if (!ret) {
+		memset(&record->error, 0, sizeof(record->error));
+		return true;
+	}
+	if (record->error.reason == HP_E_PROC_GONE) {
+		record->outcome = HP_OUTCOME_GONE;
+		return true;
+	}
+	if (record->outcome != HP_OUTCOME_LINGERING)
+		record->outcome = HP_OUTCOME_FAILED;
+	return ret != -EBUSY || opts->dry_run;
+}
+
+static void run(struct hp_proc *proc, struct hp_outcome_record *records, size_t count,
+		const struct hp_proc_opts *opts, attempt_fn *attempt, const char *what)
+{
+	_cleanup_free_ bool *settled = calloc(count + 1, sizeof(*settled));
+	int priority = getpriority(PRIO_PROCESS, 0);
+	int pause = FIRST_PAUSE_MS;
+	size_t left = count;
+
+	/* What stands still waits for us: on a busy host, be first. Without the privilege, be patient. */
+	setpriority(PRIO_PROCESS, 0, -20);
+	while (left && settled) {
+		for (size_t i = 0; i < count; i++) {
+			struct hp_error last = records[i].error;
+			int ret;
+
+			if (settled[i])
+				continue;
+			ret = attempt(proc, &records[i], opts);
+			/* The last attempt may have had no time: what was seen before says more. */
+			if (records[i].error.reason == HP_E_PROC_BUSY && last.reason != HP_E_NONE)
+				records[i].error = last;
+			if (ret)
+				hp_debug("process %d: %s", records[i].process.pid,
+					 records[i].error.message);
+			settled[i] = settle(&records[i], ret, opts);
+			left -= settled[i];
+		}
+		if (!left || hp_now_ns() >= opts->deadline || hp_interrupted())
+			break;
+		hp_progress("%s: %zu of %zu processes, %.0f s left", what, count - left, count,
+			    (double)(opts->deadline - hp_now_ns()) / 1e9);
+		poll(NULL, 0, pause);
+		pause = pause * 2 < MAX_PAUSE_MS ? pause * 2 : MAX_PAUSE_MS;
+	}
+	hp_progress_end();
+	setpriority(PRIO_PROCESS, 0, priority);
+}
+
+void hp_proc__apply(struct hp_proc *proc, struct hp_outcome_record *records, size_t count,
+		    const struct hp_proc_opts *opts)
+{
+	struct hp_error err = { 0 };
+
+	if (!opts->dry_run && hp_stage__make(proc, &err)) {
+		for (size_t i = 0; i < count; i++) {
+			records[i].outcome = HP_OUTCOME_FAILED;
+			records[i].error = err;
+		}
+		return;
+	}
+	run(proc, records, count, opts, hp_apply__attempt, "applying");
+}
+
+void hp_proc__revert(struct hp_proc *proc, struct hp_outcome_record *records, size_t count,
+		     const struct hp_proc_opts *opts)
+{
+	run(proc, records, count, opts, hp_revert__attempt, "reverting");
+}

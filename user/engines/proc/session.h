@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the files of the proc engine share, and nobody else. */
+#ifndef HP_ENGINES_PROC_SESSION_H
+#define HP_ENGINES_PROC_SESSION_H
+
+#include <limits.h>
+
+#include "engines/proc/bind.h"
+#include "engines/proc/inject.h"
+#include "engines/proc/objects.h"
+#include "engines/proc/proc.h"
+#include "engines/proc/unwind.h"
+#include "hotfix/image.h"
+
+struct hp_proc {
+	struct hp_hotfix *hotfix;
+	struct hp_image *image;
+	struct hp_objects *objects;
+	struct hp_gadget_cache *gadgets;
+	char staged[PATH_MAX]; /* the copy that processes map; "" before it is made */
+};
+
+/* A target in one process. */
+struct hp_site {
+	const struct hp_forward *forward;
+	uint64_t address; /* of the function */
+	struct hp_arch_entry entry;
+	uint8_t original[HP_ARCH_ENTRY_MAX]; /* of the function, as its file has them */
+	uint64_t replacement;		     /* 0 while the hotfix has no place */
+};
+
+/* One attempt at one process. */
+struct hp_attempt {
+	struct hp_proc *proc;
+	const struct hp_process *process;
+	struct hp_maps maps;
+	struct hp_elf *target; /* the object that the process maps, not the one of our path */
+	uint64_t target_bias, hotfix_bias;
+	struct hp_site *sites;
+	struct hp_stop *stop;
+	struct hp_inject *inject;
+};
+
+/* Read the process's mappings and find the target in them. Nothing is stopped. */
+int hp_attempt__open(struct hp_attempt *a, struct hp_proc *proc, const struct hp_process *process,
+		     struct hp_error *err);
+/* Let go of what is still held, and free. */
+void hp_attempt__close(struct hp_attempt *a);
+
+/* Fill the hotfix_bias from the mappings: 0 when the hotfix is not mapped. Returns a mapping of it. */
+const struct hp_map *hp_attempt__find_hotfix(struct hp_attempt *a);
+
+/* What the process's memory says about the entry of @site. */
+struct hp_read_back hp_attempt__read_back(struct hp_attempt *a, const struct hp_site *site,
+					  struct hp_error *err);
+
+/* Put a copy of the hotfix where every process can map it and nobody changes it: proc->staged. */
+int hp_stage__make(struct hp_proc *proc, struct hp_error *err);
+/* Remove the copy; processes that map it keep it. */
+void hp_stage__remove(struct hp_proc *proc);
+
+/* Map the hotfix into the stopped process at a->hotfix_bias, relocated. Undone when it fails. */
+int hp_load__map(struct hp_attempt *a, struct hp_binding *binding, struct hp_error *err);
+int hp_load__unmap(struct hp_attempt *a, struct hp_error *err);
+
+/* Until when the threads may take to stop in this attempt: longer each time, never past the budget. */
+uint64_t hp_attempt__stop_deadline(const struct hp_outcome_record *record,
+				   const struct hp_proc_opts *opts);
+
+/* No thread of the stopped process is anywhere on its stack in @ranges. */
+int hp_attempt__check_stacks(struct hp_attempt *a, struct hp_unwinder *unwinder,
+			     const struct hp_range *ranges, size_t count, struct hp_error *err);
+
+/* One attempt. -EBUSY: worth another one. */
+int hp_apply__attempt(struct hp_proc *proc, struct hp_outcome_record *record,
+		      const struct hp_proc_opts *opts);
+int hp_revert__attempt(struct hp_proc *proc, struct hp_outcome_record *record,
+		       const struct hp_proc_opts *opts);
+
+#endif

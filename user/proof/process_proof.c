@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The proof for hotfixes of processes. Probes stand in files, not in processes: one at each
+ * replacement in the hotfix's file, one in each old body in the target's, and the calls are told
+ * apart by process. Files of one build may be several: containers, memfds, upgraded packages.
+ */
+#include "proof/process_proof.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "observe/watch.h"
+
+/* Processes beyond those that are known when the window begins. */
+#define ROOM_FOR_NEW 1024
+#define MAX_FILES    64
+
+/* One file that probes stand in, and what became of each probe. */
+struct probed_file {
+	struct hp_proc_file file;
+	enum hp_point_role role;
+	struct hp_error *obstacles; /* one for each forward attach; HP_E_NONE: it is armed */
+};
+
+struct process_proof {
+	struct hp_proc *proc;
+	struct hp_processes_report *report;
+	const struct hp_hotfix_meta *meta;
+	const struct hp_process_proof_opts *opts;
+	struct hp_watch *watch;
+	struct probed_file files[MAX_FILES];
+	size_t file_count;
+};
+
+int hp_process_row__look(struct hp_proc *proc, struct hp_process_row *row, struct hp_error *err)
+{
+	size_t count = hp_hotfix__meta(hp_proc__hotfix(proc))->forward_count;
+	struct hp_proc_look look;
+
+	memset(&row->record.error, 0, sizeof(row->record.error));
+	if (hp_proc__look(proc, &row->record.process, &look, &row->record.error)) {
+		if (row->record.error.reason == HP_E_PROC_GONE)
+			row->record.outcome = HP_OUTCOME_GONE;
+		hp_proc_look__free(&look);
+		return 0;
+	}
+	row->state = look.state;
+	row->record.error = look.error;
+	row->hotfix_file = look.file;
+	if (!row->targets)
+		row->targets = calloc(count, sizeof(*row->targets));
+	for (size_t i = 0; row->targets && i < count; i++)
+		row->targets[i].read_back = look.targets[i];
+	hp_proc_look__free(&look);
+	return row->targets ? 0 : hp_fail(err, HP_E_NOMEM, "out of memory");
+}
+
+static struct probed_file *find_file(struct process_proof *proof, const struct hp_proc_file *file,
+				     enum hp_point_role role)
+{
+	for (size_t i = 0; i < proof->file_count; i++) {
+		struct probed_file *f = &proof->files[i];
+
+		if (f->role == role && f->file.inode == file->inode &&
+		    f->file.major == file->major && f->file.minor == file->minor)
+			return f;
+	}
+	return NULL;
+}
+
+static size_t slot_of(const struct process_proof *proof, const struct probed_file *file, size_t i)
+{
+	return (size_t)(file - proof->files) * proof->meta->forward_count + i;
+}
+
+/* Arm the points of @file, known from @process, unless that was done for another process. */
+static int arm_file(struct process_proof *proof, const struct hp_process *process,
+		    const struct hp_proc_file *file, enum hp_point_role role, struct hp_error *err)
+{
+	struct probed_file *probed = find_file(proof, file, role);
+
+	if (probed || proof->file_count == MAX_FILES)
+		return 0;
+	probed = &proof->files[proof->file_count];
+	probed->obstacles = calloc(proof->meta->forward_count, sizeof(*probed->obstacles));
+	if (!probed->obstacles)
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	probed->file = *file;
+	probed->role = role;
+	proof->file_count++;
+	for (size_t i = 0; i < proof->meta->forward_count; i++) {
+		struct hp_error *obstacle = &probed->obstacles[i];
+		struct hp_point point = { .role = role, .path = probed->file.path };
+
+		snprintf(point.symbol, sizeof(point.symbol), "%s",
+			 role == HP_POINT_NEW_ENTRY ? proof->meta->forward[i].replacement
+						    : proof->meta->forward[i].target);
+		if (hp_proc__point(proof->proc, process, i, role, &point.file_offset, obstacle))
+			hp_fail(obstacle, HP_E_ATTACH, "the place of the probe is not in the file");
+		else
+			hp_observer__arm(hp_watch__observer(proof->watch),
+					 slot_of(proof, probed, i), &point, false, NULL, obstacle);
+	}
+	return 0;
+}
+
+static int arm(struct process_proof *proof, struct hp_process_row *row, struct hp_error *err)
+{
+	struct hp_proc_file target;
+	int ret;
+
+	if (!row->targets)
+		return 0;
+	hp_proc__target_file(&row->record.process, &target);
+	ret = arm_file(proof, &row->record.process, &target, HP_POINT_OLD_BODY, err);
+	if (!ret && row->hotfix_file.inode)
+		ret = arm_file(proof, &row->record.process, &row->hotfix_file, HP_POINT_NEW_ENTRY,
+			       err);
+	return ret;
+}
+
+/* Add the processes that came in the window; they are found by the same search. */
+static int add_new(struct process_proof *proof, struct hp_error *err)
+{
+	struct hp_processes_report *report = proof->report;
+	struct hp_process_row *grown;
+	struct hp_processes found;
+	int ret;
+
+	ret = hp_processes__find(&found, &proof->meta->target_id, NULL, 0, HP_PROCESSES_AUTO, err);
+	if (ret)
+		return ret;
+	grown = realloc(report->rows, (report->count + found.count + 1) * sizeof(*grown));
+	if (!grown) {
+		hp_processes__free(&found);
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	}
+	report->rows = grown;
+	for (size_t i = 0; i < found.count; i++) {
+		bool known = false;
+
+		for (size_t j = 0; j < report->count; j++)
+			known |= grown[j].record.process.pid == found.items[i].pid;
+		if (known)
+			continue;
+		memset(&grown[report->count], 0, sizeof(*grown));
+		grown[report->count++].record.process = found.items[i];
+	}
+	hp_processes__free(&found);
+	return 0;
+}
+
+/* The calls of the process at one role's point; false with @why when they could not be counted. */
+static bool count(struct process_proof *proof, const struct hp_process_row *row, size_t i,
+		  enum hp_point_role role, uint64_t *calls, char *why, size_t size)
+{
+	struct hp_proc_file file;
+	struct probed_file *probed;
+	uint64_t lost = 0;
+
+	if (role == HP_POINT_NEW_ENTRY)
+		file = row->hotfix_file;
+	else
+		hp_proc__target_file(&row->record.process, &file);
+	probed = find_file(proof, &file, role);
+	*calls = HP_COUNT_UNKNOWN;
+	if (!probed)
+		snprintf(why, size, "the process was not known when the probes were placed");
+	else if (probed->obstacles[i].reason != HP_E_NONE)
+		snprintf(why, size, "%.150s", probed->obstacles[i].message);
+	else if (hp_observer__read_process(hp_watch__observer(proof->watch),
+					   slot_of(proof, probed, i), role, HP_PM_ACTIVE,
+					   row->record.process.pid, calls, &lost))
+		snprintf(why, size, "the counters cannot be read");
+	else if (lost)
+		snprintf(why, size, "there were more processes than counters");
+	else
+		return true;
+	return false;
+}
+
+static void decide(struct process_proof *proof, struct hp_process_row *row, size_t i)
+{
+	struct hp_process_target *t = &row->targets[i];
+	char why[160] = "";
+	/* Nobody can call a replacement that is not mapped. */
+	bool mapped = row->hotfix_file.inode != 0;
+	bool new_seen = !mapped ||
+			count(proof, row, i, HP_POINT_NEW_ENTRY, &t->redirected, why, sizeof(why));
+	bool old_seen = count(proof, row, i, HP_POINT_OLD_BODY, &t->stale, why, sizeof(why));
+	struct hp_evidence evidence = {
+		.registered = mapped && t->read_back.redirect != HP_REDIRECT_ABSENT,
+		.redirect = t->read_back.redirect,
+		.redirect_reason = t->read_back.reason,
+		.observed = new_seen && old_seen,
+		.obstacle = why,
+		.min_calls = proof->opts->min_calls,
+	};
+
+	if (!mapped)
+		t->redirected = 0;
+	evidence.redirected = new_seen ? t->redirected : 0;
+	evidence.stale = old_seen ? t->stale : 0;
+	t->verdict = hp_verdict__decide(&evidence, t->reason, sizeof(t->reason));
+	/* Not applied, and called: that is what makes the difference to who believes it is. */
+	if (t->verdict == HP_VERDICT_ABSENT && evidence.stale) {
+		t->verdict = HP_VERDICT_STALE;
+		snprintf(t->reason, sizeof(t->reason),
+			 "not applied to this process: %" PRIu64 " call%s ran the old body",
+			 evidence.stale, evidence.stale == 1 ? "" : "s");
+	}
+}
+
+static int observe(struct process_proof *proof, struct hp_error *err)
+{
+	const struct hp_process_proof_opts *opts = proof->opts;
+	struct hp_processes_report *report = proof->report;
+	struct hp_window window = {
+		.state = HP_PM_ACTIVE,
+		.for_ns = opts->for_ns,
+		.exercise = opts->exercise,
+		.role = HP_POINT_NEW_ENTRY,
+		.what = "verifying",
+	};
+	struct hp_window_result result;
+	int ret = 0;
+
+	for (size_t i = 0; i < report->count && !ret; i++)
+		ret = hp_process_row__look(proof->proc, &report->rows[i], err)
+			      ?: arm(proof, &report->rows[i], err);
+	ret = ret ?: hp_watch__run(proof->watch, &window, &result, err);
+	if (!ret && opts->search_again)
+		ret = add_new(proof, err);
+	/* Read back again: what was in place before the window must be so behind it. */
+	for (size_t i = 0; i < report->count && !ret; i++)
+		ret = hp_process_row__look(proof->proc, &report->rows[i], err);
+	if (ret)
+		return ret;
+	report->window_ns = result.ns;
+	report->exercise.command = opts->exercise;
+	report->exercise.status = result.exercise_status;
+	for (size_t i = 0; i < report->count; i++)
+		for (size_t t = 0; report->rows[i].targets && t < proof->meta->forward_count; t++)
+			decide(proof, &report->rows[i], t);
+	return 0;
+}
+
+int hp_process_proof__run(struct hp_proc *proc, struct hp_processes_report *report,
+			  const struct hp_process_proof_opts *opts, struct hp_error *err)
+{
+	struct process_proof proof = {
+		.proc = proc,
+		.report = report,
+		.meta = hp_hotfix__meta(hp_proc__hotfix(proc)),
+		.opts = opts,
+	};
+	struct hp_observer_opts observer = {
+		.targets = MAX_FILES * proof.meta->forward_count,
+		.processes = report->count + ROOM_FOR_NEW,
+		.scope = opts->exercise != NULL,
+	};
+	int ret = hp_watch__open(&proof.watch, &observer, err);
+
+	if (ret)
+		return ret;
+	ret = observe(&proof, err);
+	hp_watch__close(proof.watch);
+	for (size_t i = 0; i < proof.file_count; i++)
+		free(proof.files[i].obstacles);
+	return ret;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The proof for hotfixes of processes: per process and target, from calls and read-back to verdicts. */
+#ifndef HP_PROOF_PROCESS_PROOF_H
+#define HP_PROOF_PROCESS_PROOF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "engines/proc/proc.h"
+#include "report/processes.h"
+
+struct hp_process_proof_opts {
+	uint64_t for_ns;      /* how long the window lasts; 0 with a workload: until it ends */
+	const char *exercise; /* a workload to run in it, or NULL */
+	uint64_t min_calls;   /* what a target needs in each process to be live; 0: one call */
+	bool search_again;    /* processes that were started in the window are in scope too */
+};
+
+/* Fill the state of one row from its process: the read-back of each target. */
+int hp_process_row__look(struct hp_proc *proc, struct hp_process_row *row, struct hp_error *err);
+
+/* Observe the processes of @report for a window, and decide. */
+int hp_process_proof__run(struct hp_proc *proc, struct hp_processes_report *report,
+			  const struct hp_process_proof_opts *opts, struct hp_error *err);
+
+#endif

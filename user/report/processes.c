@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The result of the proc engine's verbs: what it sums up to, and its JSON. */
+#include "report/processes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/json.h"
+
+static const char *const action_names[] = {
+	[HP_ACTION_APPLY] = "apply",
+	[HP_ACTION_REVERT] = "revert",
+	[HP_ACTION_STATUS] = "status",
+	[HP_ACTION_VERIFY] = "verify",
+};
+
+static const char *const state_names[] = {
+	[HP_PROC_ABSENT] = "absent",
+	[HP_PROC_APPLIED] = "applied",
+	[HP_PROC_PARTIAL] = "partial",
+	[HP_PROC_ALTERED] = "altered",
+};
+
+static const char *const redirect_names[] = {
+	[HP_REDIRECT_ABSENT] = "absent",   [HP_REDIRECT_IN_PLACE] = "in-place",
+	[HP_REDIRECT_BROKEN] = "broken",   [HP_REDIRECT_SUPERSEDED] = "superseded",
+	[HP_REDIRECT_UNKNOWN] = "unknown",
+};
+
+void hp_processes_report__free(struct hp_processes_report *report)
+{
+	for (size_t i = 0; i < report->count; i++)
+		free(report->rows[i].targets);
+	free(report->rows);
+	memset(report, 0, sizeof(*report));
+}
+
+static void finish_verify(struct hp_processes_report *report)
+{
+	size_t targets = hp_hotfix__meta(report->hotfix)->forward_count;
+
+	report->verdict = HP_VERDICT_LIVE;
+	if (!report->count)
+		report->verdict = HP_VERDICT_ABSENT;
+	for (size_t i = 0; i < report->count; i++) {
+		const struct hp_process_row *row = &report->rows[i];
+
+		if (row->record.outcome == HP_OUTCOME_GONE)
+			continue;
+		if (!row->targets)
+			report->verdict = hp_verdict__worst(report->verdict, HP_VERDICT_UNKNOWN);
+		for (size_t t = 0; row->targets && t < targets; t++)
+			report->verdict =
+				hp_verdict__worst(report->verdict, row->targets[t].verdict);
+	}
+	report->status = report->verdict == HP_VERDICT_LIVE ? HP_EXIT_OK : HP_EXIT_VERIFY;
+}
+
+void hp_processes_report__finish(struct hp_processes_report *report)
+{
+	report->status = HP_EXIT_OK;
+	report->verdict = HP_VERDICT_UNKNOWN;
+	if (report->action == HP_ACTION_VERIFY) {
+		finish_verify(report);
+		return;
+	}
+	for (size_t i = 0; i < report->count && report->status == HP_EXIT_OK; i++) {
+		const struct hp_outcome_record *r = &report->rows[i].record;
+
+		if (report->action != HP_ACTION_STATUS &&
+		    (r->outcome == HP_OUTCOME_FAILED || r->outcome == HP_OUTCOME_LINGERING))
+			report->status = hp_reason_exit(r->error.reason);
+	}
+}
+
+static json_t *count(uint64_t value)
+{
+	return value == HP_COUNT_UNKNOWN ? json_null() : json_integer((json_int_t)value);
+}
+
+static json_t *targets_json(const struct hp_processes_report *report,
+			    const struct hp_process_row *row)
+{
+	const struct hp_hotfix_meta *meta = hp_hotfix__meta(report->hotfix);
+	json_t *array = json_array();
+
+	for (size_t i = 0; row->targets && i < meta->forward_count; i++) {
+		const struct hp_process_target *t = &row->targets[i];
+		json_t *item = json_pack("{s:s,s:s,s:s}", "target", meta->forward[i].target,
+					 "redirect", redirect_names[t->read_back.redirect],
+					 "read_back", t->read_back.reason);
+
+		if (item && report->action == HP_ACTION_VERIFY &&
+		    json_object_update_new(
+			    item, json_pack("{s:o,s:o,s:s,s:s}", "redirected", count(t->redirected),
+					    "stale", count(t->stale), "verdict",
+					    hp_verdict__name(t->verdict), "reason", t->reason))) {
+			json_decref(item);
+			item = NULL;
+		}
+		hp_json_append(&array, item);
+	}
+	return array;
+}
+
+static json_t *row_json(const struct hp_processes_report *report, const struct hp_process_row *row)
+{
+	const struct hp_outcome_record *r = &row->record;
+	const struct hp_process *p = &r->process;
+	bool acted = report->action == HP_ACTION_APPLY || report->action == HP_ACTION_REVERT;
+	json_t *error = json_null();
+
+	if (r->error.reason != HP_E_NONE)
+		error = json_pack("{s:s,s:o}", "code", hp_reason_code(r->error.reason), "message",
+				  hp_json_text(r->error.message));
+	return json_pack("{s:i,s:o,s:o,s:o,s:o,s:b,s:o}", "pid", (int)p->pid, "comm",
+			 hp_json_text(p->comm), acted ? "outcome" : "state",
+			 acted ? json_string(hp_outcome_name(r->outcome))
+			       : json_string(row->targets ? state_names[row->state] : "unknown"),
+			 "error", error, "pause_ns",
+			 acted && r->attempts ? json_integer((json_int_t)r->pause_ns) : json_null(),
+			 "deleted", p->deleted, "targets", targets_json(report, row));
+}
+
+json_t *hp_processes_report__json(const struct hp_processes_report *report)
+{
+	const struct hp_hotfix_meta *meta = hp_hotfix__meta(report->hotfix);
+	char own[HP_BUILD_ID_TEXT_MAX], target[HP_BUILD_ID_TEXT_MAX];
+	json_t *rows = json_array(), *exercise = json_null(), *body;
+
+	for (size_t i = 0; i < report->count; i++)
+		hp_json_append(&rows, row_json(report, &report->rows[i]));
+	if (report->exercise.command)
+		exercise = json_pack("{s:o,s:i}", "command", hp_json_text(report->exercise.command),
+				     "status", report->exercise.status);
+	hp_build_id__format(hp_elf__build_id(hp_hotfix__elf(report->hotfix)), own);
+	hp_build_id__format(&meta->target_id, target);
+	body = json_pack("{s:s,s:{s:s,s:I,s:s},s:{s:o,s:s},s:o,s:I,s:I,s:o,s:o,s:o,s:i}", "action",
+			 action_names[report->action], "hotfix", "id", meta->id, "sequence",
+			 (json_int_t)meta->sequence, "build_id", own, "target", "path",
+			 hp_json_text(meta->target_path), "build_id", target, "processes", rows,
+			 "unreadable", (json_int_t)report->unreadable, "total_ns",
+			 (json_int_t)report->total_ns, "window_ns", json_null(), "exercise",
+			 exercise, "verdict",
+			 report->action == HP_ACTION_VERIFY
+				 ? json_string(hp_verdict__name(report->verdict))
+				 : json_null(),
+			 "status", (int)report->status);
+	if (body && report->window_ns)
+		json_object_set_new(body, "window_ns", json_integer((json_int_t)report->window_ns));
+	return hp_json_envelope("processes", 1, body);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What a hotfix did, or is, in each process: the report of the verbs of the proc engine. */
+#ifndef HP_REPORT_PROCESSES_H
+#define HP_REPORT_PROCESSES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "base/exit_status.h"
+#include "engines/proc/proc.h"
+#include "observe/verdict.h"
+#include "report/verify.h"
+
+/* What was seen of one target in one process. */
+struct hp_process_target {
+	struct hp_read_back read_back;
+	uint64_t redirected, stale; /* HP_COUNT_UNKNOWN when they were not counted */
+	enum hp_verdict verdict;
+	char reason[HP_VERDICT_REASON_MAX];
+};
+
+/* A process. After apply and revert the targets are not filled. */
+struct hp_process_row {
+	struct hp_outcome_record record;
+	enum hp_proc_state state;
+	struct hp_proc_file hotfix_file; /* inode 0: the hotfix is not mapped */
+	struct hp_process_target
+		*targets; /* one for each forward attach, owned; NULL: not looked at */
+};
+
+enum hp_processes_action {
+	HP_ACTION_APPLY,
+	HP_ACTION_REVERT,
+	HP_ACTION_STATUS,
+	HP_ACTION_VERIFY,
+};
+
+struct hp_processes_report {
+	enum hp_processes_action action;
+	const struct hp_hotfix *hotfix;
+	struct hp_process_row *rows; /* owned */
+	size_t count;
+	size_t unreadable;  /* processes that could not be searched */
+	uint64_t total_ns;  /* from the search to the end */
+	uint64_t window_ns; /* how long was observed; 0 for not at all */
+	struct hp_exercise_result exercise;
+	enum hp_verdict verdict; /* of a verification */
+	enum hp_exit status;
+};
+
+void hp_processes_report__free(struct hp_processes_report *report);
+
+/* Set the verdict and the exit status from the rows. */
+void hp_processes_report__finish(struct hp_processes_report *report);
+
+int hp_processes_report__print(const struct hp_processes_report *report, FILE *out, bool color);
+
+/* docs/schema/processes.schema.json; NULL: out of memory. */
+json_t *hp_processes_report__json(const struct hp_processes_report *report);
+
+#endif

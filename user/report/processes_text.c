@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The result of the proc engine's verbs for people: a line for each process. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <libsmartcols/libsmartcols.h>
+
+#include "base/cleanup.h"
+#include "report/format.h"
+#include "report/processes.h"
+
+HP_DEFINE_CLEANUP(struct libscols_table *, scols_unref_table)
+
+static struct libscols_table *new_table(FILE *out, bool color, const char *const *names)
+{
+	struct libscols_table *table = scols_new_table();
+
+	if (!table)
+		return NULL;
+	scols_table_set_stream(table, out);
+	scols_table_enable_colors(table, color);
+	if (!isatty(fileno(out)))
+		scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
+	for (; *names; names++)
+		if (!scols_table_new_column(table, *names, 0, 0))
+			return NULL;
+	return table;
+}
+
+static int add_line(struct libscols_table *table, const char *const *cells, size_t count,
+		    size_t colored, const char *color)
+{
+	struct libscols_line *line = scols_table_new_line(table, NULL);
+	int ret = line ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < count && !ret; i++)
+		ret = scols_line_set_data(line, i, cells[i]);
+	if (!ret && color)
+		ret = scols_cell_set_color(scols_line_get_cell(line, colored), color);
+	return ret ? -ENOMEM : 0;
+}
+
+static const char *outcome_color(enum hp_outcome outcome)
+{
+	switch (outcome) {
+	case HP_OUTCOME_FAILED:
+	case HP_OUTCOME_LINGERING:
+		return "red";
+	case HP_OUTCOME_GONE:
+	case HP_OUTCOME_NOT_APPLIED:
+		return "yellow";
+	default:
+		return "green";
+	}
+}
+
+static int add_outcome(struct libscols_table *table, const struct hp_outcome_record *r)
+{
+	char pid[16], why[700] = "";
+	struct hp_text pause = { "-" };
+
+	snprintf(pid, sizeof(pid), "%d", r->process.pid);
+	if (r->attempts)
+		pause = hp_format__ns((double)r->pause_ns);
+	if (r->error.reason != HP_E_NONE)
+		snprintf(why, sizeof(why), "%s: %s", hp_reason_code(r->error.reason),
+			 r->error.message);
+	else if (r->process.deleted)
+		snprintf(why, sizeof(why), "its file was deleted: the package was upgraded");
+	return add_line(table,
+			(const char *const[]){ pid, r->process.comm, hp_outcome_name(r->outcome),
+					       pause.s, why },
+			5, 2, outcome_color(r->outcome));
+}
+
+static int add_targets(struct libscols_table *table, const struct hp_processes_report *report,
+		       const struct hp_process_row *row)
+{
+	const struct hp_hotfix_meta *meta = hp_hotfix__meta(report->hotfix);
+	const struct hp_process *p = &row->record.process;
+	bool verify = report->action == HP_ACTION_VERIFY;
+	char pid[16];
+	int ret = 0;
+
+	snprintf(pid, sizeof(pid), "%d", p->pid);
+	if (!row->targets)
+		return add_line(table,
+				(const char *const[]){ pid, p->comm, "-", "-", "-", "unknown",
+						       row->record.error.message },
+				7, 5, "yellow");
+	for (size_t i = 0; i < meta->forward_count && !ret; i++) {
+		const struct hp_process_target *t = &row->targets[i];
+		const char *verdict = t->read_back.redirect == HP_REDIRECT_IN_PLACE ? "applied"
+				      : t->read_back.redirect == HP_REDIRECT_ABSENT ? "absent"
+										    : "broken";
+
+		ret = add_line(
+			table,
+			(const char *const[]){ pid, p->comm, meta->forward[i].target,
+					       verify ? hp_format__count(t->redirected).s : "-",
+					       verify ? hp_format__count(t->stale).s : "-",
+					       verify ? hp_verdict__name(t->verdict) : verdict,
+					       verify ? t->reason : t->read_back.reason },
+			7, 5, verify ? hp_format__verdict_color(t->verdict) : NULL);
+	}
+	return ret;
+}
+
+int hp_processes_report__print(const struct hp_processes_report *report, FILE *out, bool color)
+{
+	static const char *const outcome_names[] = { "PID",   "COMMAND", "OUTCOME",
+						     "PAUSE", "WHY",	 NULL };
+	static const char *const target_names[] = { "PID",   "COMMAND", "TARGET", "REDIRECTED",
+						    "STALE", "STATE",	"WHY",	  NULL };
+	bool acted = report->action == HP_ACTION_APPLY || report->action == HP_ACTION_REVERT;
+	const struct hp_hotfix_meta *meta = hp_hotfix__meta(report->hotfix);
+	__cleanup(hp_cleanup_scols_unref_table) struct libscols_table *table =
+		new_table(out, color, acted ? outcome_names : target_names);
+	int ret = table ? 0 : -ENOMEM;
+
+	fprintf(out, "%s (sequence %" PRIu64 ") for %s\n", meta->id, meta->sequence,
+		meta->target_path);
+	for (size_t i = 0; i < report->count && !ret; i++)
+		ret = acted ? add_outcome(table, &report->rows[i].record)
+			    : add_targets(table, report, &report->rows[i]);
+	if (!ret && report->count)
+		ret = scols_print_table(table) ? -EIO : 0;
+	if (!report->count)
+		fprintf(out, "No process runs code of that file.\n");
+	if (report->unreadable)
+		fprintf(out, "%zu mappings could not be looked at.\n", report->unreadable);
+	if (report->action == HP_ACTION_VERIFY)
+		fprintf(out, "Verdict: %s%s%s, observed for %s.\n",
+			hp_format__color(hp_format__verdict_color(report->verdict), color),
+			hp_verdict__name(report->verdict), hp_format__reset(color),
+			hp_format__ns((double)report->window_ns).s);
+	else
+		fprintf(out, "%zu processes in %s.\n", report->count,
+			hp_format__ns((double)report->total_ns).s);
+	return ret;
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What the verbs for hotfixes of processes have in common. */
+#include "verbs/process.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/error.h"
+#include "report/json.h"
+
+bool hp_process__is_asked(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (argv[i][0] != '-' && hp_hotfix__is_one(argv[i]))
+			return true;
+	return false;
+}
+
+static int parse_pids(const struct hp_strings *texts, pid_t *pids, struct hp_error *err)
+{
+	for (size_t i = 0; i < texts->count; i++) {
+		char *end;
+		long value;
+
+		errno = 0;
+		value = strtol(texts->items[i], &end, 10);
+		if (errno || *end || value <= 0 || value > 1 << 30)
+			return hp_fail(err, HP_E_USAGE, "--pid takes a process number, not '%s'",
+				       texts->items[i]);
+		pids[i] = (pid_t)value;
+	}
+	return 0;
+}
+
+/* A process that was named, and does not map the target, must not go unmentioned. */
+static int check_found(const struct hp_processes *found, const pid_t *pids, size_t count,
+		       struct hp_error *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		bool there = false;
+
+		for (size_t j = 0; j < found->count; j++)
+			there |= found->items[j].pid == pids[i];
+		if (!there)
+			return hp_fail(err, HP_E_NO_PROCESS,
+				       "process %d does not map the target with the right build-id",
+				       pids[i]);
+	}
+	return 0;
+}
+
+int hp_process__open(struct hp_proc **out, struct hp_processes_report *report,
+		     const struct hp_process_scope *scope, int argc, char **argv, int first,
+		     struct hp_error *err)
+{
+	struct hp_processes found = { 0 };
+	pid_t pids[HP_STRINGS_MAX];
+	int ret;
+
+	if (argc - first != 1)
+		return hp_fail(err, HP_E_USAGE, "one hotfix file is needed");
+	if (scope->all && scope->pids.count)
+		return hp_fail(err, HP_E_USAGE, "--all and --pid exclude each other");
+	ret = parse_pids(&scope->pids, pids, err);
+	ret = ret ?: hp_proc__open(out, argv[first], err);
+	if (ret)
+		return ret;
+	report->hotfix = hp_proc__hotfix(*out);
+	ret = hp_processes__find(&found, &hp_hotfix__meta(report->hotfix)->target_id, pids,
+				 scope->pids.count, HP_PROCESSES_AUTO, err);
+	ret = ret ?: check_found(&found, pids, scope->pids.count, err);
+	if (!ret) {
+		report->unreadable = found.unreadable;
+		report->rows = calloc(found.count + 1, sizeof(*report->rows));
+		if (!report->rows)
+			ret = hp_fail(err, HP_E_NOMEM, "out of memory");
+	}
+	for (size_t i = 0; !ret && i < found.count; i++)
+		report->rows[report->count++].record.process = found.items[i];
+	hp_processes__free(&found);
+	return ret;
+}
+
+int hp_process__report(const struct hp_globals *globals, struct hp_processes_report *report,
+		       const char *verb)
+{
+	int status, ret;
+
+	hp_processes_report__finish(report);
+	status = report->status;
+	if (globals->json)
+		ret = hp_json_print(hp_processes_report__json(report));
+	else
+		ret = hp_processes_report__print(report, stdout, globals->color);
+	if (ret) {
+		struct hp_error err = { 0 };
+
+		hp_fail_errno(&err, HP_E_INTERNAL, ret, "the report cannot be printed");
+		return hp_report_error(globals, verb, &err);
+	}
+	return status;
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0
+/* hotproof verify of a hotfix for processes. */
+#include "base/clock.h"
+#include "base/interrupt.h"
+#include "proof/process_proof.h"
+#include "report/error.h"
+#include "verbs/process.h"
+
+#define DEFAULT_WINDOW_NS (10 * HP_NSEC_PER_SEC)
+
+int hp_process__verify(const struct hp_command *cmd, int argc, char **argv)
+{
+	struct hp_process_scope scope = { 0 };
+	struct hp_process_proof_opts opts = { .for_ns = DEFAULT_WINDOW_NS };
+	uint64_t start = hp_now_ns();
+	const struct hp_option options[] = { { "pid", HP_OPT_STRINGS, &scope.pids, "N",
+					       "only this process; may be given more than once" },
+					     { "for", HP_OPT_DURATION, &opts.for_ns, "TIME",
+					       "how long to observe (default 10s)" },
+					     { "exercise", HP_OPT_STRING, &opts.exercise, "CMD",
+					       "run CMD in the window, which ends with it" },
+					     { "min-calls", HP_OPT_UINT, &opts.min_calls, "N",
+					       "calls that each target needs in each process" },
+					     { 0 } };
+	struct hp_processes_report report = { .action = HP_ACTION_VERIFY };
+	__cleanup(hp_cleanup_hp_proc__close) struct hp_proc *proc = NULL;
+	struct hp_globals globals = { 0 };
+	struct hp_error err = { 0 };
+	int first = hp_options_parse(cmd, options, &globals, argc, argv, &err), ret, status;
+
+	if (first < 0)
+		return hp_report_error(&globals, cmd->name, &err);
+	if (globals.help)
+		return HP_EXIT_OK;
+	hp_interrupt_catch();
+	opts.search_again = scope.pids.count == 0;
+	ret = hp_process__open(&proc, &report, &scope, argc, argv, first, &err);
+	ret = ret ?: hp_process_proof__run(proc, &report, &opts, &err);
+	report.total_ns = hp_now_ns() - start;
+	status = ret ? hp_report_error(&globals, cmd->name, &err)
+		     : hp_process__report(&globals, &report, cmd->name);
+	hp_processes_report__free(&report);
+	return status;
+}
