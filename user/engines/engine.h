@@ -104,7 +104,10 @@ struct hp_engine {
 	int (*open)(struct hp_engine_state **out, struct hp_error *err);
 	void (*close)(struct hp_engine_state *state);
 
-	/* The targets of a hotfix that is active, by whomever; NULL: of all. malloc'ed. */
+	/*
+	 * The targets of a hotfix that is active, by whomever; NULL: of all. None, and no error, of
+	 * one that is not active any more and still loaded. malloc'ed.
+	 */
 	int (*discover)(struct hp_engine_state *state, const char *hotfix, struct hp_target **out,
 			size_t *count, struct hp_error *err);
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "engines/follow.h"
 #include "engines/klp/klp.h"
+#include "engines/klp/module.h"
 #include "hotfix/eligibility.h"
 #include "hotfix/klp_module.h"
 #include "proof/cost.h"
@@ -18,6 +19,7 @@
 #include "report/error.h"
 #include "report/junit.h"
 #include "state/journal.h"
+#include "state/recover.h"
 #include "verbs/change.h"
 #include "verbs/restore.h"
 #include "verbs/verbs.h"
@@ -52,9 +54,10 @@ struct apply {
 	struct hp_apply_report *report;
 	uint64_t deadline; /* of the budget; measuring does not use it up */
 	uint64_t arm_ns;   /* the observer is armed in two steps, around the baseline */
-	uint64_t loaded;   /* when the module had been loaded */
-	bool searching;	   /* for call sites */
-	bool complete;	   /* every task has switched */
+	uint64_t arm_start;
+	uint64_t loaded; /* when the module had been loaded */
+	bool searching;	 /* for call sites */
+	bool complete;	 /* every task has switched */
 };
 
 static void apply_close(struct apply *a)
@@ -98,10 +101,10 @@ static int read_targets(struct apply *a, struct hp_error *err)
 
 static void record_arming(struct apply *a, uint64_t start)
 {
-	uint64_t now = hp_now_ns();
-
-	a->arm_ns += now - start;
-	hp_apply_report__phase(a->report, HP_PHASE_ARM, now - a->arm_ns, now);
+	if (!a->arm_ns)
+		a->arm_start = start;
+	a->arm_ns += hp_now_ns() - start;
+	hp_apply_report__phase(a->report, HP_PHASE_ARM, a->arm_start, a->arm_start + a->arm_ns);
 }
 
 /*
@@ -121,6 +124,7 @@ static int open_all(struct apply *a, const char *path, struct hp_error *err)
 	if (ret)
 		return hp_fail_errno(err, HP_E_NOMEM, ret, "cannot start a thread");
 	ret = read_targets(a, err);
+	ret = ret ?: hp_klp_module__permitted(err);
 	ret = ret ?: a->session.engine->open(&a->session.state, err);
 	if (ret)
 		return ret;
@@ -142,12 +146,13 @@ static int check(struct apply *a, const char *path, struct hp_error *err)
 	ret = ret ?: hp_sites__symbols(a->sites, &host.symbols, err);
 	ret = ret ?: hp_eligibility__check(&fit, a->file, &host, err);
 	ret = ret ?: hp_eligibility__require(fit, err);
+	/* What another hotproof changes must not change behind the checks that follow. */
+	ret = ret ?: hp_journal__open(&a->journal, err);
+	ret = ret ?: hp_journal__lock(a->journal, a->deadline, err);
 	ret = ret
 		      ?: a->session.engine->resolve(a->session.state, host.symbols, a->targets,
 						    a->hotfix.target_count, err);
 	ret = ret ?: a->session.engine->prepare(a->session.state, &a->hotfix, err);
-	ret = ret ?: hp_journal__open(&a->journal, err);
-	ret = ret ?: hp_journal__lock(a->journal, a->deadline, err);
 	if (!ret)
 		ret = hp_journal_entry__init(&a->entry, a->session.engine->name, a->hotfix.name,
 					     path, err);
@@ -348,6 +353,27 @@ static bool is_complete(struct apply *a)
 	return complete;
 }
 
+/* An atomic replace takes the earlier ones away: there is nothing of them to recover. */
+static void forget_replaced(struct apply *a)
+{
+	_cleanup_free_ struct hp_journal_entry *entries = NULL;
+	size_t count;
+
+	if (a->file->replace == HP_KLP_REPLACE_NO ||
+	    hp_journal__list(a->journal, &entries, &count, NULL))
+		return;
+	for (size_t i = 0; i < count; i++) {
+		struct hp_recover_facts facts;
+		char why[160];
+
+		if (strcmp(entries[i].engine, a->session.engine->name))
+			continue;
+		hp_recover__look(&entries[i], &facts);
+		if (hp_recover__decide(&entries[i], &facts, why, sizeof(why)) == HP_RECOVER_FORGET)
+			hp_journal__remove(a->journal, entries[i].hotfix, NULL);
+	}
+}
+
 /* The change itself: load, and follow the tasks under the budget. */
 static int change(struct apply *a, struct hp_error *err)
 {
@@ -373,6 +399,7 @@ static int change(struct apply *a, struct hp_error *err)
 		hp_apply_report__phase(a->report, HP_PHASE_ALL_TASKS, a->loaded, hp_now_ns());
 		a->complete = true;
 		record_applied(a);
+		forget_replaced(a);
 		return 0;
 	}
 	if (ret == HP_FOLLOW_INTERRUPTED) {

@@ -27,8 +27,11 @@ static int print(const struct hp_apply_report *report, const struct hp_globals *
 {
 	bool ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
 
-	if (globals->json)
+	if (globals->json) {
+		if (report->error.reason)
+			hp_report_error_text(globals, report->verb, &report->error);
 		return hp_json_print(hp_apply_report__json(report));
+	}
 	/* A refusal is an error like any other, and nothing else is to be told. */
 	if (report->outcome == HP_OUTCOME_REFUSED) {
 		hp_report_error(globals, report->verb, &report->error);

@@ -53,6 +53,17 @@ static int klp_open(struct hp_engine_state **out, struct hp_error *err)
 	return 0;
 }
 
+/* A module that is no livepatch must not be unloaded by mistake: taint flag K, kernel/panic.c. */
+static bool is_livepatch_module(const char *name)
+{
+	_cleanup_close_ int fd = -1;
+	char path[128], taint[32] = "";
+
+	snprintf(path, sizeof(path), "/sys/module/%.63s/taint", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && read(fd, taint, sizeof(taint) - 1) > 0 && strchr(taint, 'K');
+}
+
 static int klp_discover(struct hp_engine_state *state, const char *hotfix, struct hp_target **out,
 			size_t *count, struct hp_error *err)
 {
@@ -64,6 +75,12 @@ static int klp_discover(struct hp_engine_state *state, const char *hotfix, struc
 		return ret;
 	if (hotfix) {
 		patch = hp_klp_snapshot__find(snap, hotfix);
+		if (!patch && is_livepatch_module(hotfix)) {
+			/* Disabled or replaced, and not unloaded yet. */
+			*out = calloc(1, sizeof(**out));
+			*count = 0;
+			return *out ? 0 : hp_fail(err, HP_E_NOMEM, "out of memory");
+		}
 		if (!patch)
 			return hp_fail(err, HP_E_KLP_NOT_LOADED, "no livepatch named %s is loaded",
 				       hotfix);
@@ -265,17 +282,6 @@ static int klp_read_back(struct hp_engine_state *state, const struct hp_target *
 			       : "the livepatch is not loaded");
 	}
 	return ret;
-}
-
-/* A module that is no livepatch must not be unloaded by mistake: taint flag K, kernel/panic.c. */
-static bool is_livepatch_module(const char *name)
-{
-	_cleanup_close_ int fd = -1;
-	char path[128], taint[32] = "";
-
-	snprintf(path, sizeof(path), "/sys/module/%.63s/taint", name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd >= 0 && read(fd, taint, sizeof(taint) - 1) > 0 && strchr(taint, 'K');
 }
 
 /*

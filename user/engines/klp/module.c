@@ -7,11 +7,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/capability.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <linux/capability.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -45,6 +44,21 @@ static int about_module(const char *text, const void *name)
 {
 	return !strncmp(text, "livepatch:", 10) || !strncmp(text, "Lockdown:", 9) ||
 	       strstr(text, name) || hp_load_error__knows(text);
+}
+
+int hp_klp_module__permitted(struct hp_error *err)
+{
+	cap_flag_value_t held = CAP_CLEAR;
+	cap_t caps = cap_get_proc();
+
+	if (caps) {
+		cap_get_flag(caps, CAP_SYS_MODULE, CAP_EFFECTIVE, &held);
+		cap_free(caps);
+	}
+	if (held != CAP_SET)
+		return hp_fail(err, HP_E_MODULE_CAPABILITY,
+			       "no module can be loaded without CAP_SYS_MODULE");
+	return 0;
 }
 
 int hp_klp_module__load(int fd, const char *name, struct hp_error *err)

@@ -8,6 +8,9 @@
 
 #include "base/error.h"
 
+/* May this process load modules here at all? -EPERM with what forbids it in @err. */
+int hp_klp_module__permitted(struct hp_error *err);
+
 /*
  * Load the module @name from the open file @fd. When it returns, the module's init has run: a
  * livepatch is enabled and its transition has begun. Returns 0, or a negative errno with the
