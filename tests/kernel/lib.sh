@@ -51,7 +51,7 @@ report() {
 	local schema=$1 name=$2
 	shift 2
 	run "$@"
-	mkdir -p "build/tests/json/$schema"
+	[[ -d build/tests/json/$schema ]] || mkdir -p "build/tests/json/$schema"
 	printf '%s\n' "$stdout" >"build/tests/json/$schema/$test_name-$name.json"
 }
 
