@@ -52,16 +52,19 @@ unit_src  := $(wildcard tests/unit/test_*.c)
 unit_bin  := $(unit_src:%.c=$(B)/%)
 helper_src := $(wildcard tests/helpers/*.c)
 helper_bin := $(helper_src:%.c=$(B)/%)
+bench_src := $(wildcard tests/bench/*.c)
+bench_bin := $(bench_src:%.c=$(B)/%)
 man_src   := $(wildcard docs/man/*.scd)
 man_pages := $(man_src:docs/man/%.scd=$(B)/man/%)
 
-.PHONY: all unit helpers fixtures man demo test bench lint install clean help setup
+.PHONY: all unit helpers benches fixtures man demo test bench lint install clean help setup
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 all: $(B)/hotproof ## build hotproof
 unit: $(unit_bin) ## build the unit tests
 helpers: $(helper_bin)
+benches: $(bench_bin)
 man: $(man_pages) ## build the man pages
 
 help:
@@ -106,6 +109,10 @@ $(B)/tests/helpers/%: $(B)/tests/helpers/%.o
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) $^ -lpthread -lbpf -o $@
 
+$(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/libhotproof.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
 $(B)/man/%: docs/man/%.scd
 	$(call say,MAN,$@)
 	$(Q)mkdir -p $(@D)
@@ -137,7 +144,7 @@ test: setup ## run every test
 	$(Q)tests/run
 
 bench: setup ## measure against bpftrace, funclatency and plain insmod, in a guest
-	$(Q)$(MAKE) --no-print-directory all helpers fixtures
+	$(Q)$(MAKE) --no-print-directory all helpers benches fixtures
 	$(Q)scripts/bench
 
 lint: setup ## clang-format, cppcheck, shellcheck

@@ -174,7 +174,7 @@ int hp_options_parse(const struct hp_command *cmd, const struct hp_option *optio
 	int output = -1; /* the option that -o stands for */
 	int n = 0, c, ret;
 
-	for (; options[n].name && n < MAX_OPTIONS; n++) {
+	for (; n < MAX_OPTIONS && options[n].name; n++) {
 		longs[n].name = options[n].name;
 		longs[n].has_arg = options[n].kind == HP_OPT_FLAG ? no_argument : required_argument;
 		longs[n].val = FIRST_LONG_ID + n;

@@ -33,9 +33,9 @@ char *hp_journal_entry__format(const struct hp_journal_entry *e)
 		json_pack("{s:s, s:i, s:o, s:s, s:s, s:o, s:s, s:s, s:s, s:i, s:I, s:I, s:I}",
 			  "schema", "hotproof.journal", "version", VERSION, "hotfix",
 			  hp_json_text(e->hotfix), "engine", e->engine, "phase",
-			  hp_journal_phase__name(e->phase), "file", hp_json_text(e->file), "srcversion",
-			  e->srcversion, "build_id", e->build_id, "boot_id", e->boot_id, "pid",
-			  e->pid, "pid_start", (json_int_t)e->pid_start, "time",
+			  hp_journal_phase__name(e->phase), "file", hp_json_text(e->file),
+			  "srcversion", e->srcversion, "build_id", e->build_id, "boot_id",
+			  e->boot_id, "pid", e->pid, "pid_start", (json_int_t)e->pid_start, "time",
 			  (json_int_t)e->time, "phase_time", (json_int_t)e->phase_time);
 	char *text;
 
