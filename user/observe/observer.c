@@ -183,8 +183,14 @@ static int arm_trampoline(struct hp_observer *obs, struct armed_point *p,
 static int arm_kprobe(struct hp_observer *obs, struct armed_point *p, const struct hp_point *point,
 		      uint32_t slot, bool time, struct hp_error *err)
 {
+	struct hp_point behind = *point;
 	int ret;
 
+	behind.offset += point->ftrace_site;
+	if (!time && point->ftrace_site &&
+	    !hp_probe__attach_kprobe(&p->entry, obs->skel->progs.count_kprobe, &behind, slot, false,
+				     NULL))
+		return 0;
 	if (!time)
 		return hp_probe__attach_kprobe(&p->entry, obs->skel->progs.count_kprobe, point,
 					       slot, false, err);

@@ -14,7 +14,13 @@ struct hp_point {
 	enum hp_point_role role;
 	uint64_t address; /* of the function, at run time; 0: find it by its symbol */
 	uint64_t offset;  /* of the point into the function: 0 but for HP_POINT_OLD_BODY */
-	char object[64];  /* "vmlinux" or a module */
+	/*
+	 * The length of the ftrace call site at the entry, 0 when it is not known. A kprobe that
+	 * only counts goes behind it: ftrace need not change code that other CPUs are running
+	 * (docs/kernel-hazards.md, 8), and every call comes by there as well.
+	 */
+	uint64_t ftrace_site;
+	char object[64]; /* "vmlinux" or a module */
 	char symbol[HP_POINT_NAME_MAX];
 	/*
 	 * A trampoline (fentry, fexit) may stand here. Never at the entry of a function that is

@@ -372,6 +372,9 @@ static int klp_point(const struct hp_target *target, enum hp_point_role role,
 			return -ENOENT;
 		point->offset = target->entry_size;
 	}
+	/* The kernel and its modules are built alike: the same call opens both. */
+	if (new)
+		point->ftrace_site = target->entry_size;
 	snprintf(point->object, sizeof(point->object), "%s", new ? target->hotfix : target->object);
 	snprintf(point->symbol, sizeof(point->symbol), "%s",
 		 new ? target->replacement : target->symbol);
