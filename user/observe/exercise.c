@@ -10,11 +10,14 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 struct hp_exercise {
 	pid_t pid;
 	int pidfd;
-	int status; /* -1 while it runs */
+	int status;  /* -1 while it runs */
+	pid_t guard; /* 0: none */
+	int alive;   /* closed when we die, whatever the way */
 };
 
 /* The child: wait until it has been marked, then become the shell. */
@@ -42,6 +45,40 @@ run_child(const char *command, const int start[2], pid_t parent)
 	_exit(127);
 }
 
+/*
+ * The death signal reaches the shell only. What the shell started is killed by a process that does
+ * nothing but wait for our end.
+ */
+static void __attribute__((noreturn)) run_guard(int alive, pid_t group)
+{
+	char byte;
+
+	setpgid(0, 0);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	/* Nothing that is attached may stay because of us. */
+	dup2(alive, STDIN_FILENO);
+	close_range(STDIN_FILENO + 1, ~0u, 0);
+	while (read(STDIN_FILENO, &byte, 1) < 0 && errno == EINTR)
+		;
+	kill(-group, SIGKILL);
+	_exit(0);
+}
+
+static int start_guard(struct hp_exercise *ex)
+{
+	int alive[2];
+
+	if (pipe2(alive, O_CLOEXEC))
+		return -errno;
+	ex->alive = alive[1];
+	ex->guard = fork();
+	if (ex->guard == 0)
+		run_guard(alive[0], ex->pid);
+	close(alive[0]);
+	return ex->guard < 0 ? -errno : 0;
+}
+
 int hp_exercise__start(struct hp_exercise **out, const char *command, struct hp_observer *obs,
 		       struct hp_error *err)
 {
@@ -57,6 +94,7 @@ int hp_exercise__start(struct hp_exercise **out, const char *command, struct hp_
 		return hp_fail_errno(err, HP_E_EXERCISE, ret, "cannot start the workload");
 	}
 	ex->status = -1;
+	ex->alive = -1;
 	ex->pid = fork();
 	if (ex->pid == 0)
 		run_child(command, start, self);
@@ -65,6 +103,7 @@ int hp_exercise__start(struct hp_exercise **out, const char *command, struct hp_
 	ex->pidfd = ret ? -1 : (int)syscall(SYS_pidfd_open, ex->pid, 0);
 	if (!ret && ex->pidfd < 0)
 		ret = -errno;
+	ret = ret ?: start_guard(ex);
 	if (ret)
 		hp_fail_errno(err, HP_E_EXERCISE, ret, "cannot start the workload");
 	else if (obs)
@@ -105,6 +144,12 @@ int hp_exercise__status(const struct hp_exercise *ex)
 
 void hp_exercise__close(struct hp_exercise *ex)
 {
+	if (ex->guard > 0) {
+		kill(ex->guard, SIGKILL);
+		waitpid(ex->guard, NULL, 0);
+	}
+	if (ex->alive >= 0)
+		close(ex->alive);
 	if (ex->pid > 0) {
 		/* What it left running in the background goes as well. */
 		kill(-ex->pid, SIGKILL);
