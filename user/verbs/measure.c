@@ -101,6 +101,9 @@ static int find_targets(struct hp_session *session, const struct options *opts, 
 		ret = session->engine->resolve(session->state, symbols, &targets[i], 1, &why);
 		if (!ret && !targets[i].old_addr)
 			ret = -ENOENT;
+		if (why.reason == HP_E_KLP_AMBIGUOUS)
+			return hp_fail(err, HP_E_USAGE, "%s: name one by its position, as in %s,1",
+				       why.message, names[i]);
 		if (ret && why.reason && why.reason != HP_E_KLP_NO_SYMBOL) {
 			*err = why;
 			return ret;

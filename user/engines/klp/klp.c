@@ -379,8 +379,9 @@ static int klp_point(const struct hp_target *target, enum hp_point_role role,
 	snprintf(point->symbol, sizeof(point->symbol), "%s",
 		 new ? target->replacement : target->symbol);
 	/* A trampoline finds its function by name: with several of that name, the first. */
-	point->trampoline = new || (role == HP_POINT_OLD_ENTRY && !target->entry_taken &&
-				    !target->patched && !target->sympos);
+	point->trampoline = (new && !target->new_shared) ||
+			    (role == HP_POINT_OLD_ENTRY && !target->entry_taken &&
+			     !target->patched && !target->sympos);
 	return 0;
 }
 

@@ -110,6 +110,21 @@ bool hp_klp_snapshot__redirects(const struct hp_klp_snapshot *snap, uint64_t add
 	return false;
 }
 
+/* The same source is often built again: a later version of a livepatch has the names of the first. */
+static bool name_is_shared(const struct hp_klp_snapshot *snap, const struct hp_klp_func *func)
+{
+	for (size_t i = 0; i < snap->count; i++)
+		for (size_t j = 0; j < snap->patches[i].object_count; j++) {
+			const struct hp_klp_object *object = &snap->patches[i].objects[j];
+
+			for (size_t k = 0; k < object->func_count; k++)
+				if (object->funcs[k].new_addr != func->new_addr &&
+				    !strcmp(object->funcs[k].new_name, func->new_name))
+					return true;
+		}
+	return false;
+}
+
 static void fill_target(struct hp_target *t, const struct hp_klp_snapshot *snap,
 			const struct hp_klp_patch *patch, const struct hp_klp_object *object,
 			const struct hp_klp_func *func)
@@ -127,6 +142,7 @@ static void fill_target(struct hp_target *t, const struct hp_klp_snapshot *snap,
 	t->patched = func->patched;
 	t->transition = func->transition;
 	t->entry_taken = hp_klp_snapshot__redirects(snap, func->old_addr);
+	t->new_shared = name_is_shared(snap, func);
 	if (func->have_entry)
 		t->entry_size = (uint32_t)hp_klp_entry__size(func->entry);
 }
