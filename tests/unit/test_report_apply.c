@@ -80,6 +80,7 @@ static void measurement(struct hp_measure_report *measure)
 		for (uint64_t ns = 1000; ns < 1100; ns++)
 			hp_hist__add(hist, ns);
 	}
+	hp_measure_report__stamp(measure);
 	assert_int_equal(hp_measure_report__finish(measure, 1), 0);
 }
 

@@ -32,6 +32,7 @@ static int setup(void **state)
 	strcpy(f->symbol, "do_getpgid");
 	strcpy(f->object, "vmlinux");
 	strcpy(f->livepatch, "fix_getpgid");
+	hp_measure_report__stamp(&report);
 	*state = &report;
 	return 0;
 }

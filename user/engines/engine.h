@@ -34,7 +34,7 @@ struct hp_target {
 	 * be put there (docs/kernel-hazards.md, 1).
 	 */
 	bool entry_taken;
-	bool new_shared; /* another replacement has the same name */
+	bool new_shared;     /* another replacement has the same name */
 	uint32_t entry_size; /* bytes at the entry that a redirect uses; the old body is behind */
 	char superseded_by[HP_NAME_MAX]; /* a later hotfix that replaced the same target, or "" */
 };

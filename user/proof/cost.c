@@ -30,6 +30,7 @@ static int make_functions(struct hp_proof *proof, struct hp_measure_report *repo
 
 		snprintf(f->symbol, sizeof(f->symbol), "%s", t->symbol);
 		snprintf(f->object, sizeof(f->object), "%s", t->object);
+		f->sympos = t->sympos;
 		snprintf(f->livepatch, sizeof(f->livepatch), "%s", t->hotfix);
 	}
 	return 0;
@@ -81,6 +82,7 @@ int hp_cost__collect(struct hp_proof *proof, enum hp_measure_which side, enum hp
 		if (ret)
 			hp_fail_errno(err, HP_E_OBSERVER, ret, "the times cannot be read");
 	}
+	hp_measure_report__stamp(report);
 	report->exercise.command = hp_proof__exercise(proof);
 	report->exercise.status = window->exercise_status;
 	return ret;

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "observe/hist.h"
 #include "report/json.h"
@@ -14,6 +15,54 @@ struct hp_hist *hp_measure_side__start(struct hp_measure_side *side)
 	side->hist = calloc(1, sizeof(*side->hist));
 	side->measured = side->hist;
 	return side->hist;
+}
+
+void hp_measure_report__stamp(struct hp_measure_report *report)
+{
+	struct hp_build_id id;
+	time_t now = time(NULL);
+	struct tm utc;
+
+	strftime(report->measured_at, sizeof(report->measured_at), "%Y-%m-%dT%H:%M:%SZ",
+		 gmtime_r(&now, &utc));
+	report->kernel_build_id[0] = '\0';
+	if (!hp_build_id__read(&id, "/sys/kernel/notes"))
+		hp_build_id__format(&id, report->kernel_build_id);
+}
+
+struct hp_measure_function *hp_measure_report__find(const struct hp_measure_report *report,
+						    const char *object, const char *symbol,
+						    uint64_t sympos)
+{
+	for (size_t i = 0; i < report->function_count; i++) {
+		struct hp_measure_function *f = &report->functions[i];
+
+		/* "The only one" and "the first" are the same function. */
+		if (!strcmp(f->object, object) && !strcmp(f->symbol, symbol) &&
+		    (f->sympos ?: 1) == (sympos ?: 1))
+			return f;
+	}
+	return NULL;
+}
+
+void hp_measure_report__complete(struct hp_measure_report *report,
+				 struct hp_measure_report *earlier, const char *path)
+{
+	for (size_t i = 0; i < report->function_count; i++) {
+		struct hp_measure_function *f = &report->functions[i];
+		struct hp_measure_function *before =
+			hp_measure_report__find(earlier, f->object, f->symbol, f->sympos);
+
+		for (int s = 0; before && s < HP_MEASURE_SIDES; s++) {
+			if (f->side[s].measured || !before->side[s].measured)
+				continue;
+			f->side[s] = before->side[s];
+			before->side[s] = (struct hp_measure_side){ 0 };
+			f->side[s].earlier = path;
+			memcpy(f->side[s].earlier_at, earlier->measured_at,
+			       sizeof(f->side[s].earlier_at));
+		}
+	}
 }
 
 static int compare(struct hp_measure_function *function, uint64_t seed)
@@ -44,7 +93,7 @@ int hp_measure_report__finish(struct hp_measure_report *report, uint64_t seed)
 		if (ret)
 			return ret;
 		for (int s = 0; s < HP_MEASURE_SIDES; s++)
-			if (function->side[s].measured)
+			if (function->side[s].measured && !function->side[s].earlier)
 				calls += function->side[s].hist->count;
 		if (!calls)
 			report->status = HP_EXIT_VERIFY;
@@ -84,6 +133,7 @@ static json_t *hist_json(const struct hp_hist *hist)
 static json_t *side_json(const struct hp_measure_side *side)
 {
 	json_t *raw = json_null(), *net = json_null(), *buckets = json_array();
+	json_t *earlier = json_null();
 	json_int_t count = 0;
 
 	if (side->measured)
@@ -97,10 +147,14 @@ static json_t *side_json(const struct hp_measure_side *side)
 		json_decref(buckets);
 		buckets = hist_json(side->hist);
 	}
-	return json_pack("{s:b, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "measured",
-			 side->measured, "reason", hp_json_text_or_null(side->reason), "function",
-			 hp_json_text_or_null(side->symbol), "method",
-			 hp_json_text(side->measured ? side->method : NULL), "probe_cost_ns",
+	if (side->earlier)
+		earlier = json_pack("{s:o, s:s}", "file", hp_json_text(side->earlier),
+				    "measured_at", side->earlier_at);
+	return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o}",
+			 "measured", side->measured, "reason", hp_json_text_or_null(side->reason),
+			 "earlier", earlier, "function", hp_json_text_or_null(side->symbol),
+			 "method", hp_json_text(side->measured ? side->method : NULL),
+			 "probe_cost_ns",
 			 side->measured ? json_real(side->probe_cost) : json_null(), "window_ns",
 			 (json_int_t)side->window_ns, "calls", count, "untimed",
 			 (json_int_t)side->untimed, "misses", (json_int_t)side->misses, "raw", raw,
@@ -133,9 +187,9 @@ static json_t *comparison_json(const struct hp_measure_function *f)
 
 static json_t *function_json(const struct hp_measure_function *f)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "symbol", hp_json_text(f->symbol),
-			 "object", hp_json_text_or_null(f->object), "livepatch",
-			 hp_json_text_or_null(f->livepatch), "old",
+	return json_pack("{s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "symbol", hp_json_text(f->symbol),
+			 "object", hp_json_text_or_null(f->object), "sympos", (json_int_t)f->sympos,
+			 "livepatch", hp_json_text_or_null(f->livepatch), "old",
 			 side_json(&f->side[HP_MEASURE_OLD]), "new",
 			 side_json(&f->side[HP_MEASURE_NEW]), "comparison", comparison_json(f));
 }
@@ -151,7 +205,9 @@ json_t *hp_measure_report__body(const struct hp_measure_report *report)
 		exercise =
 			json_pack("{s:o, s:o}", "command", hp_json_text(report->exercise.command),
 				  "status", hp_json_exercise_status(report->exercise.status));
-	return json_pack("{s:i, s:o, s:o}", "status", (int)report->status, "exercise", exercise,
+	return json_pack("{s:i, s:s, s:o, s:o, s:o}", "status", (int)report->status, "measured_at",
+			 report->measured_at, "kernel_build_id",
+			 hp_json_text_or_null(report->kernel_build_id), "exercise", exercise,
 			 "functions", functions);
 }
 

@@ -10,23 +10,30 @@
 
 #include <jansson.h>
 
+#include "base/error.h"
 #include "base/exit_status.h"
 #include "engines/engine.h"
+#include "host/build_id.h"
 #include "hotproof/patch_map.h"
 #include "observe/bootstrap.h"
 #include "report/verify.h"
+
+/* "2026-11-23T09:00:00Z" */
+#define HP_MEASURE_TIME_MAX 32
 
 /* One side, old or new, of a function that was measured. */
 struct hp_measure_side {
 	bool measured;
 	char reason[160];	    /* why not; with measured, what to know about it; may be "" */
 	char symbol[HP_SYMBOL_MAX]; /* the function that was timed */
-	const char *method;	    /* "fentry+fexit", "kprobe+kretprobe" */
-	double probe_cost;	    /* median of what the probe adds to a call, ns */
-	uint64_t untimed;	    /* calls without a time: entry and exit could not be paired */
-	uint64_t misses;	    /* calls that the kernel says the probe skipped */
-	uint64_t window_ns;	    /* how long was measured */
-	struct hp_hist *hist;	    /* owned; raw times, all CPUs; NULL unless measured */
+	const char *earlier;	    /* the file of the earlier run it is from, or NULL; not owned */
+	char earlier_at[HP_MEASURE_TIME_MAX]; /* and when that run ended */
+	const char *method;		      /* "fentry+fexit", "kprobe+kretprobe" */
+	double probe_cost;		      /* median of what the probe adds to a call, ns */
+	uint64_t untimed;     /* calls without a time: entry and exit could not be paired */
+	uint64_t misses;      /* calls that the kernel says the probe skipped */
+	uint64_t window_ns;   /* how long was measured */
+	struct hp_hist *hist; /* owned; raw times, all CPUs; NULL unless measured */
 };
 
 enum hp_measure_which {
@@ -38,6 +45,7 @@ enum hp_measure_which {
 struct hp_measure_function {
 	char symbol[HP_SYMBOL_MAX]; /* as asked for, or the target */
 	char object[HP_NAME_MAX];
+	uint64_t sympos;	     /* which of that name, from 1; 0: the only one */
 	char livepatch[HP_NAME_MAX]; /* that replaces it, or "" */
 	struct hp_measure_side side[HP_MEASURE_SIDES];
 	struct hp_comparison comparison; /* set by hp_measure_report__finish() */
@@ -46,12 +54,40 @@ struct hp_measure_function {
 struct hp_measure_report {
 	struct hp_measure_function *functions; /* owned */
 	size_t function_count;
-	struct hp_exercise_result exercise; /* ->calls is not used here */
+	char measured_at[HP_MEASURE_TIME_MAX];	    /* UTC, ISO 8601 */
+	char kernel_build_id[HP_BUILD_ID_TEXT_MAX]; /* of the running kernel; "": it has none */
+	struct hp_exercise_result exercise;	    /* ->calls is not used here */
 	enum hp_exit status;
 };
 
 /* Allocate the histogram of @side and mark it as measured; NULL: out of memory. */
 struct hp_hist *hp_measure_side__start(struct hp_measure_side *side);
+
+/* Note when and on which kernel this was measured. */
+void hp_measure_report__stamp(struct hp_measure_report *report);
+
+/*
+ * Read a report that measure, or apply with --baseline, wrote as JSON to the file @path. Sides
+ * that it took from a still earlier report are left out: what is compared was measured once.
+ * hp_measure_report__free() the result. Returns 0, -EBADMSG (no such report) or the error of
+ * reading, with @err filled.
+ */
+int hp_measure_report__read(struct hp_measure_report *out, const char *path, struct hp_error *err);
+
+/*
+ * The function of @report that is @symbol of @object, the @sympos-th of that name (0 is the only
+ * one), or NULL.
+ */
+struct hp_measure_function *hp_measure_report__find(const struct hp_measure_report *report,
+						    const char *object, const char *symbol,
+						    uint64_t sympos);
+
+/*
+ * Give each function of @report the side that it has not measured from @earlier, read from the
+ * file @path, which must outlive @report. The sides move; @earlier is still to be freed.
+ */
+void hp_measure_report__complete(struct hp_measure_report *report,
+				 struct hp_measure_report *earlier, const char *path);
 
 /*
  * Compare old and new of each function, with @seed. The status is HP_EXIT_OK when each function

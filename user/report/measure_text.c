@@ -89,6 +89,8 @@ static void print_side(const struct hp_measure_side *side, const char *name, FIL
 		fprintf(out, "; %" PRIu64 " calls could not be timed", side->untimed);
 	if (side->misses)
 		fprintf(out, "; %" PRIu64 " calls missed", side->misses);
+	if (side->earlier)
+		fprintf(out, "; measured at %s, from %s", side->earlier_at, side->earlier);
 	if (side->reason[0])
 		fprintf(out, " (%s)", side->reason);
 	fputc('\n', out);

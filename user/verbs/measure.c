@@ -21,12 +21,13 @@
 /* Why a side has no numbers. */
 #define OLD_IS_REPLACED                                                                   \
 	"livepatched: its calls run the new code, and nothing is attached to its entry; " \
-	"'apply --baseline' measures both"
+	"'apply --baseline' measures both, '--against' compares with an earlier run"
 #define NEW_IS_NONE "no livepatch replaces it"
 
 struct options {
 	struct hp_proof_opts proof;
 	const char *livepatch;
+	const char *against; /* the report of an earlier run */
 	uint64_t for_ns;
 };
 
@@ -115,6 +116,46 @@ static int find_targets(struct hp_session *session, const struct options *opts, 
 	return ret;
 }
 
+/*
+ * Read the earlier report. It must have the other side of each function, of this kernel: that is
+ * known before the window.
+ */
+static int read_earlier(const char *path, const struct hp_target *targets, size_t count,
+			struct hp_measure_report *earlier, struct hp_error *err)
+{
+	struct hp_measure_report here = { 0 };
+	int ret = hp_measure_report__read(earlier, path, err);
+
+	if (ret)
+		return ret;
+	hp_measure_report__stamp(&here);
+	if (strcmp(here.kernel_build_id, earlier->kernel_build_id))
+		return hp_fail(err, HP_E_EARLIER,
+			       "%s was measured on another kernel (build-id %s, this one's is %s)",
+			       path, earlier->kernel_build_id, here.kernel_build_id);
+	for (size_t i = 0; i < count; i++) {
+		const struct hp_target *t = &targets[i];
+		enum hp_measure_which other = t->patched ? HP_MEASURE_OLD : HP_MEASURE_NEW;
+		const struct hp_measure_function *f =
+			hp_measure_report__find(earlier, t->object, t->symbol, t->sympos);
+
+		if (!f || !f->side[other].measured)
+			return hp_fail(err, HP_E_EARLIER, "%s has no times of %s code of %s", path,
+				       t->patched ? "the old" : "new", t->symbol);
+	}
+	return 0;
+}
+
+static int compare_with_earlier(struct hp_measure_report *report, struct hp_measure_report *earlier,
+				const char *path, struct hp_error *err)
+{
+	int ret;
+
+	hp_measure_report__complete(report, earlier, path);
+	ret = hp_measure_report__finish(report, hp_now_ns());
+	return ret ? hp_fail_errno(err, HP_E_NOMEM, ret, "old and new cannot be compared") : 0;
+}
+
 /* The code that takes the calls is timed: the replacement, or the function itself. */
 static void arm(struct hp_session *session, struct hp_proof *proof, const struct hp_target *targets,
 		size_t count)
@@ -147,6 +188,7 @@ static int measure(const struct options *opts, char **names, size_t count,
 	__cleanup(hp_session_close) struct hp_session session = { .engine = &hp_klp_engine };
 	_cleanup_free_ struct hp_target *targets = calloc(count + 1, sizeof(*targets));
 	__cleanup(hp_cleanup_hp_proof__close) struct hp_proof *proof = NULL;
+	__cleanup(hp_measure_report__free) struct hp_measure_report earlier = { 0 };
 	struct hp_window window = {
 		.state = HP_PM_ACTIVE,
 		.for_ns = opts->for_ns,
@@ -159,6 +201,8 @@ static int measure(const struct options *opts, char **names, size_t count,
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	ret = session.engine->open(&session.state, err);
 	ret = ret ?: find_targets(&session, opts, names, count, targets, err);
+	if (!ret && opts->against)
+		ret = read_earlier(opts->against, targets, count, &earlier, err);
 	ret = ret ?: hp_proof__open(&proof, targets, count, &opts->proof, err);
 	if (ret)
 		return ret;
@@ -174,6 +218,8 @@ static int measure(const struct options *opts, char **names, size_t count,
 		return ret;
 	explain_sides(targets, report);
 	ret = hp_cost__finish(proof, report, err);
+	if (!ret && opts->against)
+		ret = compare_with_earlier(report, &earlier, opts->against, err);
 	if (!ret && hp_proof__last_window(proof)->interrupted) {
 		hp_warn("interrupted: this is what was seen until then");
 		report->status = HP_EXIT_INTERNAL;
@@ -198,6 +244,8 @@ HP_VERB(measure)
 		  "the replacement of this livepatch (that which takes the calls)" },
 		{ "for", HP_OPT_DURATION, &opts.for_ns, "TIME",
 		  "measure so long (10s; with --exercise until it ends)" },
+		{ "against", HP_OPT_STRING, &opts.against, "FILE",
+		  "compare with the JSON report of an earlier run, made before or after the change" },
 		{ "exercise", HP_OPT_STRING, &opts.proof.exercise, "CMD",
 		  "run this workload meanwhile" },
 		{ 0 },
