@@ -129,8 +129,9 @@ $(B)/man/hotproof.1: docs/man/hotproof.1.scd user/base/reasons.def user/base/exi
 setup:
 	$(Q)scripts/setup
 
-fixtures: ## build the livepatch modules of the tests from Debian's headers
+fixtures: ## build the livepatch modules of the tests from Debian's headers, unpack the daemons that they patch
 	$(Q)tests/fixtures/build
+	$(Q)tests/fixtures/daemons
 
 # The two commands of the README install what is missing first, then run make again: whatever this
 # Makefile found out about the machine before that is stale.
