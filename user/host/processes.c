@@ -31,7 +31,7 @@ struct known_file {
 
 struct search {
 	const struct hp_build_id *id;
-	const pid_t *pids; /* NULL: all */
+	pid_t *pids; /* in order */
 	size_t pid_count;
 	struct hp_processes *out;
 	struct known_file *files;
@@ -40,14 +40,19 @@ struct search {
 	size_t room;
 };
 
+static int compare_numbers(const void *a, const void *b)
+{
+	const pid_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
 static bool is_wanted(const struct search *s, pid_t pid)
 {
 	if (pid == getpid())
 		return false;
-	for (size_t i = 0; i < s->pid_count; i++)
-		if (s->pids[i] == pid)
-			return true;
-	return s->pid_count == 0;
+	return !s->pid_count ||
+	       bsearch(&pid, s->pids, s->pid_count, sizeof(pid), compare_numbers) != NULL;
 }
 
 /* -EAGAIN when it could not be read: the process may be gone, and another may show the file. */
@@ -289,10 +294,17 @@ static void find_shared(struct search *s)
 int hp_processes__find(struct hp_processes *out, const struct hp_build_id *id, const pid_t *pids,
 		       size_t pid_count, enum hp_processes_method method, struct hp_error *err)
 {
-	struct search s = { .id = id, .pids = pids, .pid_count = pid_count, .out = out };
+	struct search s = { .id = id, .pid_count = pid_count, .out = out };
 	int ret = -EOPNOTSUPP;
 
 	memset(out, 0, sizeof(*out));
+	if (pid_count) {
+		s.pids = malloc(pid_count * sizeof(*pids));
+		if (!s.pids)
+			return hp_fail(err, HP_E_NOMEM, "out of memory");
+		memcpy(s.pids, pids, pid_count * sizeof(*pids));
+		qsort(s.pids, pid_count, sizeof(*pids), compare_numbers);
+	}
 	/* A few processes are read faster one by one. */
 	if (method == HP_PROCESSES_AUTO && pid_count && pid_count <= 4)
 		method = HP_PROCESSES_PROC;
@@ -319,6 +331,7 @@ int hp_processes__find(struct hp_processes *out, const struct hp_build_id *id, c
 	}
 	free(s.files);
 	free(s.mms);
+	free(s.pids);
 	return ret;
 }
 

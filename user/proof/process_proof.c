@@ -124,32 +124,14 @@ static int arm(struct process_proof *proof, struct hp_process_row *row, struct h
 /* Add the processes that came in the window; they are found by the same search. */
 static int add_new(struct process_proof *proof, struct hp_error *err)
 {
-	struct hp_processes_report *report = proof->report;
-	struct hp_process_row *grown;
 	struct hp_processes found;
-	int ret;
+	int ret = proof->opts->search_again(proof->proc, &found, proof->opts->search_arg, err);
 
-	ret = hp_processes__find(&found, &proof->meta->target_id, NULL, 0, HP_PROCESSES_AUTO, err);
 	if (ret)
 		return ret;
-	grown = realloc(report->rows, (report->count + found.count + 1) * sizeof(*grown));
-	if (!grown) {
-		hp_processes__free(&found);
-		return hp_fail(err, HP_E_NOMEM, "out of memory");
-	}
-	report->rows = grown;
-	for (size_t i = 0; i < found.count; i++) {
-		bool known = false;
-
-		for (size_t j = 0; j < report->count; j++)
-			known |= grown[j].record.process.pid == found.items[i].pid;
-		if (known)
-			continue;
-		memset(&grown[report->count], 0, sizeof(*grown));
-		grown[report->count++].record.process = found.items[i];
-	}
+	ret = hp_processes_report__add(proof->report, &found, err);
 	hp_processes__free(&found);
-	return 0;
+	return ret;
 }
 
 /* The calls of the process at one role's point; false with @why when they could not be counted. */

@@ -14,7 +14,13 @@ struct hp_process_proof_opts {
 	uint64_t for_ns;      /* how long the window lasts; 0 with a workload: until it ends */
 	const char *exercise; /* a workload to run in it, or NULL */
 	uint64_t min_calls;   /* what a target needs in each process to be live; 0: one call */
-	bool search_again;    /* processes that were started in the window are in scope too */
+	/*
+	 * Finds the processes in scope once more: those that were started in the window are in
+	 * scope too. NULL: they are not. hp_processes__free() what it finds.
+	 */
+	int (*search_again)(struct hp_proc *proc, struct hp_processes *found, void *arg,
+			    struct hp_error *err);
+	void *search_arg;
 };
 
 /* Fill the state of one row from its process: the read-back of each target. */

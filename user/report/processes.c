@@ -35,6 +35,31 @@ void hp_processes_report__free(struct hp_processes_report *report)
 	memset(report, 0, sizeof(*report));
 }
 
+static bool has_row(const struct hp_processes_report *report, pid_t pid)
+{
+	for (size_t i = 0; i < report->count; i++)
+		if (report->rows[i].record.process.pid == pid)
+			return true;
+	return false;
+}
+
+int hp_processes_report__add(struct hp_processes_report *report, const struct hp_processes *found,
+			     struct hp_error *err)
+{
+	struct hp_process_row *grown =
+		realloc(report->rows, (report->count + found->count + 1) * sizeof(*grown));
+
+	if (!grown)
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	report->rows = grown;
+	for (size_t i = 0; i < found->count; i++)
+		if (!has_row(report, found->items[i].pid))
+			grown[report->count++] =
+				(struct hp_process_row){ .record.process = found->items[i] };
+	report->unreadable = found->unreadable;
+	return 0;
+}
+
 static void finish_verify(struct hp_processes_report *report)
 {
 	size_t targets = hp_hotfix__meta(report->hotfix)->forward_count;

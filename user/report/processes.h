@@ -54,6 +54,10 @@ struct hp_processes_report {
 
 void hp_processes_report__free(struct hp_processes_report *report);
 
+/* Add a row for each process of @found that has none. 0 or -ENOMEM with @err filled. */
+int hp_processes_report__add(struct hp_processes_report *report, const struct hp_processes *found,
+			     struct hp_error *err);
+
 /* Set the verdict and the exit status from the rows. */
 void hp_processes_report__finish(struct hp_processes_report *report);
 

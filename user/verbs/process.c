@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/cgroup.h"
 #include "report/error.h"
 #include "report/json.h"
 
@@ -50,34 +51,67 @@ static int check_found(const struct hp_processes *found, const pid_t *pids, size
 	return 0;
 }
 
+/* What was asked for must be one thing, and be there. */
+static int check_scope(struct hp_process_scope *scope, struct hp_error *err)
+{
+	if ((scope->pids.count != 0) + (scope->cgroup != NULL) + (scope->unit != NULL) +
+		    scope->all >
+	    1)
+		return hp_fail(err, HP_E_USAGE,
+			       "--pid, --cgroup, --unit and --all exclude each other");
+	if (scope->cgroup)
+		return hp_cgroup__find(scope->folder, scope->cgroup, err);
+	if (scope->unit)
+		return hp_cgroup__find_unit(scope->folder, scope->unit, err);
+	return 0;
+}
+
+bool hp_process_scope__is_open(const struct hp_process_scope *scope)
+{
+	return scope->pids.count == 0;
+}
+
+int hp_process_scope__find(const struct hp_process_scope *scope, struct hp_proc *proc,
+			   struct hp_processes *found, struct hp_error *err)
+{
+	const struct hp_build_id *id = &hp_hotfix__meta(hp_proc__hotfix(proc))->target_id;
+	_cleanup_free_ pid_t *members = NULL;
+	pid_t pids[HP_STRINGS_MAX];
+	size_t count;
+	int ret;
+
+	memset(found, 0, sizeof(*found));
+	if (scope->folder[0]) {
+		ret = hp_cgroup__pids(scope->folder, &members, &count, err);
+		/* No process at all is not every process. */
+		if (ret || !count)
+			return ret;
+		return hp_processes__find(found, id, members, count, HP_PROCESSES_AUTO, err);
+	}
+	ret = parse_pids(&scope->pids, pids, err);
+	ret = ret ?: hp_processes__find(found, id, pids, scope->pids.count, HP_PROCESSES_AUTO, err);
+	ret = ret ?: check_found(found, pids, scope->pids.count, err);
+	if (ret)
+		hp_processes__free(found);
+	return ret;
+}
+
 int hp_process__open(struct hp_proc **out, struct hp_processes_report *report,
-		     const struct hp_process_scope *scope, int argc, char **argv, int first,
+		     struct hp_process_scope *scope, int argc, char **argv, int first,
 		     struct hp_error *err)
 {
 	struct hp_processes found = { 0 };
-	pid_t pids[HP_STRINGS_MAX];
 	int ret;
 
 	if (argc - first != 1)
 		return hp_fail(err, HP_E_USAGE, "one hotfix file is needed");
-	if (scope->all && scope->pids.count)
-		return hp_fail(err, HP_E_USAGE, "--all and --pid exclude each other");
-	ret = parse_pids(&scope->pids, pids, err);
+	ret = check_scope(scope, err);
 	ret = ret ?: hp_proc__open(out, argv[first], err);
 	if (ret)
 		return ret;
 	report->hotfix = hp_proc__hotfix(*out);
-	ret = hp_processes__find(&found, &hp_hotfix__meta(report->hotfix)->target_id, pids,
-				 scope->pids.count, HP_PROCESSES_AUTO, err);
-	ret = ret ?: check_found(&found, pids, scope->pids.count, err);
-	if (!ret) {
-		report->unreadable = found.unreadable;
-		report->rows = calloc(found.count + 1, sizeof(*report->rows));
-		if (!report->rows)
-			ret = hp_fail(err, HP_E_NOMEM, "out of memory");
-	}
-	for (size_t i = 0; !ret && i < found.count; i++)
-		report->rows[report->count++].record.process = found.items[i];
+	ret = hp_process_scope__find(scope, *out, &found, err);
+	ret = ret ?: hp_processes_report__add(report, &found, err);
 	hp_processes__free(&found);
 	return ret;
 }

@@ -3,6 +3,7 @@
 #ifndef HP_VERBS_PROCESS_H
 #define HP_VERBS_PROCESS_H
 
+#include <limits.h>
 #include <stdbool.h>
 
 #include "base/options.h"
@@ -21,12 +22,34 @@ int hp_process__revert(const struct hp_command *cmd, int argc, char **argv);
 /* What they have in common. */
 struct hp_process_scope {
 	struct hp_strings pids;
-	bool all; /* as without any --pid; may be said */
+	const char *cgroup, *unit;
+	bool all;	       /* as without any of them; may be said */
+	char folder[PATH_MAX]; /* of the control group, once it is looked up; "" for none */
 };
+
+/* The options for it. */
+#define HP_SCOPE_OPTIONS(scope)                                                 \
+	{ "pid", HP_OPT_STRINGS, &(scope).pids, "N",                            \
+	  "only this process; may be given more than once" },                   \
+		{ "cgroup", HP_OPT_STRING, &(scope).cgroup, "PATH",             \
+		  "only processes of this control group and those below it" },  \
+		{ "unit", HP_OPT_STRING, &(scope).unit, "NAME",                 \
+		  "only processes of this systemd unit" },                      \
+	{                                                                       \
+		"all", HP_OPT_FLAG, &(scope).all, NULL,                         \
+			"every process that maps the target file (the default)" \
+	}
+
+/* True if processes that come later may be in scope too: they were not named one by one. */
+bool hp_process_scope__is_open(const struct hp_process_scope *scope);
+
+/* The processes in scope that map the hotfix's target now. */
+int hp_process_scope__find(const struct hp_process_scope *scope, struct hp_proc *proc,
+			   struct hp_processes *found, struct hp_error *err);
 
 /* Open the one hotfix among the operands and fill the rows of @report with the processes in scope. */
 int hp_process__open(struct hp_proc **out, struct hp_processes_report *report,
-		     const struct hp_process_scope *scope, int argc, char **argv, int first,
+		     struct hp_process_scope *scope, int argc, char **argv, int first,
 		     struct hp_error *err);
 
 /* Print @report; returns the exit status. */

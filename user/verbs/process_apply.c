@@ -13,21 +13,58 @@
 typedef void act_fn(struct hp_proc *proc, struct hp_outcome_record *records, size_t count,
 		    const struct hp_proc_opts *opts);
 
-/* The engine works on a plain array of records; the rows of the report get them back. */
-static int act(struct hp_proc *proc, struct hp_processes_report *report, act_fn *fn,
-	       const struct hp_proc_opts *opts, struct hp_error *err)
+/* How often processes that came meanwhile are looked for. */
+#define MAX_ROUNDS 8
+
+/*
+ * The rows from @from on. The engine works on a plain array of records; the rows of the report get
+ * them back.
+ */
+static int act_from(struct hp_proc *proc, struct hp_processes_report *report, size_t from,
+		    act_fn *fn, const struct hp_proc_opts *opts, struct hp_error *err)
 {
-	struct hp_outcome_record *records = calloc(report->count + 1, sizeof(*records));
+	size_t count = report->count - from;
+	struct hp_outcome_record *records = calloc(count + 1, sizeof(*records));
 
 	if (!records)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
-	for (size_t i = 0; i < report->count; i++)
-		records[i] = report->rows[i].record;
-	fn(proc, records, report->count, opts);
-	for (size_t i = 0; i < report->count; i++)
-		report->rows[i].record = records[i];
+	for (size_t i = 0; i < count; i++)
+		records[i] = report->rows[from + i].record;
+	fn(proc, records, count, opts);
+	for (size_t i = 0; i < count; i++)
+		report->rows[from + i].record = records[i];
 	free(records);
 	return 0;
+}
+
+/*
+ * All processes in scope, those too that were started before their parents' turn had come: until a
+ * search finds no new one.
+ */
+static int act(struct hp_proc *proc, struct hp_processes_report *report,
+	       const struct hp_process_scope *scope, act_fn *fn, const struct hp_proc_opts *opts,
+	       struct hp_error *err)
+{
+	size_t from = 0;
+	int ret = 0;
+
+	for (int round = 0; !ret && round < MAX_ROUNDS; round++) {
+		struct hp_processes found;
+
+		ret = act_from(proc, report, from, fn, opts, err);
+		from = report->count;
+		if (ret || opts->dry_run || !hp_process_scope__is_open(scope) ||
+		    hp_now_ns() >= opts->deadline || hp_interrupted())
+			break;
+		ret = hp_process_scope__find(scope, proc, &found, err);
+		if (ret)
+			break;
+		ret = hp_processes_report__add(report, &found, err);
+		hp_processes__free(&found);
+		if (report->count == from)
+			break;
+	}
+	return ret;
 }
 
 static int finish(const struct hp_globals *globals, const char *verb, struct hp_proc *proc,
@@ -49,10 +86,7 @@ int hp_process__apply(const struct hp_command *cmd, int argc, char **argv)
 	uint64_t budget = DEFAULT_BUDGET_NS, start = hp_now_ns();
 	const char *consistency = "stack";
 	const struct hp_option options[] = {
-		{ "pid", HP_OPT_STRINGS, &scope.pids, "N",
-		  "only this process; may be given more than once" },
-		{ "all", HP_OPT_FLAG, &scope.all, NULL,
-		  "every process that maps the target file (the default)" },
+		HP_SCOPE_OPTIONS(scope),
 		{ "consistency", HP_OPT_STRING, &consistency, "HOW",
 		  "stack (default): no thread may be in a target; entry: only not at its entry" },
 		{ "budget", HP_OPT_DURATION, &budget, "TIME", "the deadline (default 30s)" },
@@ -81,7 +115,7 @@ int hp_process__apply(const struct hp_command *cmd, int argc, char **argv)
 	if (!ret && !report.count)
 		ret = hp_fail(&err, HP_E_NO_PROCESS, "no process maps %s",
 			      hp_hotfix__meta(report.hotfix)->target_path);
-	ret = ret ?: act(proc, &report, hp_proc__apply, &opts, &err);
+	ret = ret ?: act(proc, &report, &scope, hp_proc__apply, &opts, &err);
 	report.total_ns = hp_now_ns() - start;
 	return finish(&globals, cmd->name, proc, &report, ret, &err);
 }
@@ -91,14 +125,10 @@ int hp_process__revert(const struct hp_command *cmd, int argc, char **argv)
 	struct hp_process_scope scope = { 0 };
 	struct hp_proc_opts opts = { 0 };
 	uint64_t budget = DEFAULT_BUDGET_NS, start = hp_now_ns();
-	const struct hp_option options[] = {
-		{ "pid", HP_OPT_STRINGS, &scope.pids, "N",
-		  "only this process; may be given more than once" },
-		{ "all", HP_OPT_FLAG, &scope.all, NULL,
-		  "every process that maps the target file (the default)" },
-		{ "budget", HP_OPT_DURATION, &budget, "TIME", "the deadline (default 30s)" },
-		{ 0 }
-	};
+	const struct hp_option options[] = { HP_SCOPE_OPTIONS(scope),
+					     { "budget", HP_OPT_DURATION, &budget, "TIME",
+					       "the deadline (default 30s)" },
+					     { 0 } };
 	struct hp_processes_report report = { .action = HP_ACTION_REVERT };
 	struct hp_globals globals = { 0 };
 	struct hp_proc *proc = NULL;
@@ -112,7 +142,7 @@ int hp_process__revert(const struct hp_command *cmd, int argc, char **argv)
 	opts.deadline = start + budget;
 	hp_interrupt_catch();
 	ret = hp_process__open(&proc, &report, &scope, argc, argv, first, &err);
-	ret = ret ?: act(proc, &report, hp_proc__revert, &opts, &err);
+	ret = ret ?: act(proc, &report, &scope, hp_proc__revert, &opts, &err);
 	report.total_ns = hp_now_ns() - start;
 	return finish(&globals, cmd->name, proc, &report, ret, &err);
 }

@@ -9,9 +9,7 @@ int hp_process__status(const struct hp_command *cmd, int argc, char **argv)
 {
 	struct hp_process_scope scope = { 0 };
 	uint64_t start = hp_now_ns();
-	const struct hp_option options[] = { { "pid", HP_OPT_STRINGS, &scope.pids, "N",
-					       "only this process; may be given more than once" },
-					     { 0 } };
+	const struct hp_option options[] = { HP_SCOPE_OPTIONS(scope), { 0 } };
 	struct hp_processes_report report = { .action = HP_ACTION_STATUS };
 	__cleanup(hp_cleanup_hp_proc__close) struct hp_proc *proc = NULL;
 	struct hp_globals globals = { 0 };

@@ -8,13 +8,18 @@
 
 #define DEFAULT_WINDOW_NS (10 * HP_NSEC_PER_SEC)
 
+static int search_again(struct hp_proc *proc, struct hp_processes *found, void *arg,
+			struct hp_error *err)
+{
+	return hp_process_scope__find(arg, proc, found, err);
+}
+
 int hp_process__verify(const struct hp_command *cmd, int argc, char **argv)
 {
 	struct hp_process_scope scope = { 0 };
 	struct hp_process_proof_opts opts = { .for_ns = DEFAULT_WINDOW_NS };
 	uint64_t start = hp_now_ns();
-	const struct hp_option options[] = { { "pid", HP_OPT_STRINGS, &scope.pids, "N",
-					       "only this process; may be given more than once" },
+	const struct hp_option options[] = { HP_SCOPE_OPTIONS(scope),
 					     { "for", HP_OPT_DURATION, &opts.for_ns, "TIME",
 					       "how long to observe (default 10s)" },
 					     { "exercise", HP_OPT_STRING, &opts.exercise, "CMD",
@@ -33,7 +38,9 @@ int hp_process__verify(const struct hp_command *cmd, int argc, char **argv)
 	if (globals.help)
 		return HP_EXIT_OK;
 	hp_interrupt_catch();
-	opts.search_again = scope.pids.count == 0;
+	if (hp_process_scope__is_open(&scope))
+		opts.search_again = search_again;
+	opts.search_arg = &scope;
 	ret = hp_process__open(&proc, &report, &scope, argc, argv, first, &err);
 	ret = ret ?: hp_process_proof__run(proc, &report, &opts, &err);
 	report.total_ns = hp_now_ns() - start;
