@@ -28,13 +28,13 @@ const volatile bool want_processes;
 /* Calls whose process found no room in the table below. */
 __u64 lost_process_calls;
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__type(key, __u32);
-	__type(value, struct hp_pm_entry);
-	__uint(max_entries, 1);
-} patch_map SEC(".maps");
+/*
+ * Stand-ins for memory whose address is a constant in the programs, so that reaching it takes one
+ * instruction and no look-up. In a copy they are the entry of its target in the patch map, and the
+ * shards of its point.
+ */
+volatile struct hp_pm_entry patch_map SEC(".data.patch_map");
+struct hp_shard shards[HP_MARKER_SHARD_MASK + 1] SEC(".data.shards");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -103,7 +103,7 @@ struct {
 	__type(value, __u8);
 } scope SEC(".maps");
 
-/* The two markers that user space replaces in a copy. Opaque, so that clang cannot fold them. */
+/* The markers that user space replaces in a copy. Opaque, so that clang cannot fold them. */
 static __always_inline __u64 point_slot(void)
 {
 	__u64 value;
@@ -120,35 +120,60 @@ static __always_inline __u64 point_address(void)
 	return value;
 }
 
-/*
- * The state of the slot's target, or HP_PM_OFF. A constant key lets the kernel turn the look-up
- * into a few instructions (array_map_gen_lookup()).
- */
-static __always_inline __u32 target_state(__u32 slot)
+static __always_inline __u64 shard_mask(void)
 {
-	__u32 target = slot / HP_SLOTS_PER_TARGET;
-	struct hp_pm_entry *entry = bpf_map_lookup_elem(&patch_map, &target);
-	__u32 state;
+	__u64 value;
 
-	if (!entry)
-		return HP_PM_OFF;
-	state = *(volatile __u32 *)&entry->state;
-	return state < HP_PM_STATES ? state : HP_PM_OFF;
+	asm volatile("%0 = " HP_STRINGIFY(HP_MARKER_SHARD_MASK) " ll" : "=r"(value));
+	return value;
 }
 
-static __always_inline void count_caller(struct hp_counters *c, __u32 slot, __u32 state,
-					 __u64 address)
+/* The state of the copy's target, or HP_PM_OFF. */
+static __always_inline __u32 target_state(void)
 {
-	struct hp_caller_key key = { .address = address, .slot = slot, .state = state };
+	__u32 state = patch_map.state;
+
+	if (state >= HP_PM_STATES)
+		state = HP_PM_OFF;
+	barrier_var(state); /* or clang joins this check with the caller's, and the bound is lost */
+	return state;
+}
+
+static __always_inline struct hp_shard *own_shard(void)
+{
+	__u32 stack;
+
+	asm volatile("%0 = w10" : "=w"(stack)); /* the half of the address that differs */
+	return &shards[HP_STACK_NUMBER(stack) & shard_mask()];
+}
+
+static __always_inline struct hp_counters *point_counters(void)
+{
+	__u32 slot = point_slot();
+
+	return bpf_map_lookup_elem(&counters, &slot);
+}
+
+static __always_inline void count_no_caller(void)
+{
+	struct hp_counters *c = point_counters();
+
+	if (c)
+		c->no_caller++;
+}
+
+static __always_inline void count_caller(__u32 state, __u64 address)
+{
+	struct hp_caller_key key = { .address = address, .slot = point_slot(), .state = state };
 	struct hp_caller_cell *cell;
 	struct hp_callers *table;
 	__u64 one = 1, *calls;
 
 	if (!address) {
-		c->no_caller++;
+		count_no_caller();
 		return;
 	}
-	table = bpf_map_lookup_elem(&callers, &slot);
+	table = bpf_map_lookup_elem(&callers, &key.slot);
 	if (!table)
 		return;
 	/* Return addresses in kernel code differ in the low bits; any mix of them does. */
@@ -163,54 +188,80 @@ static __always_inline void count_caller(struct hp_counters *c, __u32 slot, __u3
 	if (calls)
 		(*calls)++;
 	else if (bpf_map_update_elem(&more_callers, &key, &one, BPF_NOEXIST))
-		c->no_caller++;
+		count_no_caller();
 }
 
-/* Count a call in @state; the caller has looked the state up. */
-static __always_inline struct hp_counters *count_call(__u32 slot, __u32 state)
+/*
+ * Above the arguments the x86 trampoline keeps [return value], rbp, the address behind the
+ * function's ftrace call, and then comes the caller's return address (arch_prepare_bpf_trampoline(),
+ * arch/x86/net/bpf_jit_comp.c). Whether the return value is there depends on the other programs;
+ * the address behind the ftrace call is recognised, so nothing is assumed. (On a function that is
+ * livepatched it is the replacement's address, and the caller stays unknown.)
+ */
+static __always_inline bool read_frame(__u64 *words, __u32 size, void *ctx, __u32 index)
 {
-	struct hp_counters *c = bpf_map_lookup_elem(&counters, &slot);
+	__u64 args = bpf_get_func_arg_cnt(ctx) & 15; /* at most 6, which the verifier cannot know */
+	void *above = ctx + 8 * args;
 
+	return !bpf_probe_read_kernel(words, size, above + 8 * index);
+}
+
+static __always_inline bool is_behind_site(__u64 address, __u64 function)
+{
+	return address - function <= HP_FTRACE_SITE_MAX;
+}
+
+/* The return address of the traced function, 0 when it is not found. */
+static __always_inline __u64 trampoline_caller(void *ctx)
+{
+	__u64 function = bpf_get_func_ip(ctx), words[2];
+
+	if (!read_frame(words, sizeof(words), ctx, 1))
+		return 0;
+	if (is_behind_site(words[0], function))
+		return words[1];
+	if (!is_behind_site(words[1], function) || !read_frame(words, sizeof(words[0]), ctx, 3))
+		return 0;
+	return words[0];
+}
+
+/* Is this another function than the one that was meant? */
+static __always_inline bool is_foreign(void *ctx)
+{
+	return point_address() && !is_behind_site(bpf_get_func_ip(ctx), point_address());
+}
+
+/*
+ * Count a call in @state, the first in this shard. False, and not counted, when it is a call of
+ * another function than the one that was meant: the kernel finds the function of a trampoline (@ctx;
+ * NULL for a kprobe) by its name, and there may be two. Every one of those calls comes here.
+ *
+ * A function of its own for its registers: a program saves those that it uses on every call.
+ */
+static __noinline bool count_first(void *ctx, __u32 state)
+{
+	struct hp_counters *c = point_counters();
+
+	state &= HP_PM_CELLS - 1;
 	if (!c)
-		return NULL;
-	c->calls[state]++;
+		return false;
+	if (ctx && is_foreign(ctx)) {
+		c->foreign++;
+		return false;
+	}
 	if (!c->first_ns[state])
 		c->first_ns[state] = bpf_ktime_get_ns();
-	if (want_scope && bpf_task_storage_get(&scope, bpf_get_current_task_btf(), 0, 0))
-		c->scoped[state]++;
-	return c;
+	__sync_fetch_and_add(&own_shard()->calls[state], 1);
+	return true;
 }
 
-/*
- * A pointer as a number. The verifier forbids arithmetic on the context, but lets a privileged
- * program store it in a map; what is loaded from there is a number.
- */
-static __always_inline __u64 pointer_value(__u64 *scratch, void *pointer)
+/* Count a call in @state, which is under HP_PM_CELLS; otherwise as above. */
+static __always_inline bool count_call(struct hp_shard *shard, void *ctx, __u32 state)
 {
-	*(void *volatile *)scratch = pointer;
-	return *(volatile __u64 *)scratch;
-}
-
-/*
- * The return address of the traced function, from the trampoline's own frame. Above the arguments
- * the x86 trampoline keeps [return value], rbp, the address behind the function's ftrace call, and
- * then comes the caller's return address (arch_prepare_bpf_trampoline(), arch/x86/net/
- * bpf_jit_comp.c). Whether the return value is there depends on the other programs; the address
- * behind the ftrace call is recognised, so nothing is assumed. 0 when it is not found.
- */
-static __always_inline __u64 trampoline_caller(struct hp_counters *c, void *ctx)
-{
-	__u64 above = pointer_value(&c->scratch, ctx) + 8 * bpf_get_func_arg_cnt(ctx);
-	__u64 ip = bpf_get_func_ip(ctx);
-	__u64 words[4];
-
-	if (bpf_probe_read_kernel(words, sizeof(words), (void *)above))
-		return 0;
-	if (words[1] - ip <= HP_FTRACE_SITE_MAX)
-		return words[2];
-	if (words[2] - ip <= HP_FTRACE_SITE_MAX)
-		return words[3];
-	return 0;
+	if (!shard->calls[state])
+		return count_first(ctx, state);
+	__sync_fetch_and_add(&shard->calls[state], 1);
+	return true;
 }
 
 /* The return address at a function's entry, or behind its ftrace call: nothing was pushed yet. */
@@ -224,16 +275,31 @@ static __always_inline __u64 kprobe_caller(struct pt_regs *ctx)
 }
 
 /*
- * Two addresses on one task stack: THREAD_SIZE is 16 KiB on x86-64 and stacks are aligned to it.
+ * Two addresses on one task stack: stacks are aligned to their size.
  * Calls from an interrupt stand on another stack, of which nothing can be concluded.
  */
 static __always_inline bool same_stack(__u64 a, __u64 b)
 {
-	return (a ^ b) >> 14 == 0;
+	return (a ^ b) >> HP_STACK_BITS == 0;
 }
 
-static __always_inline void push_frame(struct hp_counters *c, __u32 slot, __u32 state, __u64 sp)
+/*
+ * A pointer as a number. The verifier forbids arithmetic on the context, but lets a privileged
+ * program store it in a map; what is loaded from there is a number.
+ */
+static __always_inline __u64 pointer_value(__u64 *scratch, void *pointer)
 {
+	*(void *volatile *)scratch = pointer;
+	return *(volatile __u64 *)scratch;
+}
+
+/*
+ * Remember a call that is being entered with its task; its stack address is @pointer, or @sp
+ * without one.
+ */
+static __always_inline void push_frame(__u32 state, void *pointer, __u64 sp)
+{
+	struct hp_counters *c;
 	struct frames *frames;
 	struct frame *frame;
 	__u32 depth;
@@ -242,6 +308,8 @@ static __always_inline void push_frame(struct hp_counters *c, __u32 slot, __u32 
 				      BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!frames)
 		goto untimed;
+	if (pointer)
+		sp = pointer_value(&frames->scratch, pointer);
 	depth = frames->depth;
 	/* Stacks grow down: a frame at or below this one lost its exit (missed, or disarmed). */
 	if (depth - 1 < MAX_FRAMES) {
@@ -254,18 +322,20 @@ static __always_inline void push_frame(struct hp_counters *c, __u32 slot, __u32 
 	frame = &frames->frame[depth];
 	frames->depth = depth + 1;
 	frame->sp = sp;
-	frame->slot = slot;
+	frame->slot = point_slot();
 	frame->state = state;
 	frame->ns = bpf_ktime_get_ns();
 	return;
 untimed:
-	c->untimed++;
+	c = point_counters();
+	if (c)
+		c->untimed++;
 }
 
 /* The time of the call that is being left, into the histogram of the state it was entered in. */
-static __always_inline void record_time(__u32 slot, __u32 state, __u64 ns)
+static __always_inline void record_time(__u32 state, __u64 ns)
 {
-	__u32 key = HP_HIST_INDEX(slot, state), bucket = hp_hist_index(ns);
+	__u32 key = HP_HIST_INDEX((__u32)point_slot(), state), bucket = hp_hist_index(ns);
 	struct hp_hist *hist = bpf_map_lookup_elem(&hists, &key);
 
 	if (!hist)
@@ -278,16 +348,17 @@ static __always_inline void record_time(__u32 slot, __u32 state, __u64 ns)
 		hist->bucket[bucket]++;
 }
 
-static __always_inline struct frames *current_frames(void)
+/* The call that is being left, if its task remembers it; the arguments as above. */
+static __always_inline void pop_frame(__u64 now, void *pointer, __u64 sp, __u64 sp_slack)
 {
-	return bpf_task_storage_get(&task_frames, bpf_get_current_task_btf(), 0, 0);
-}
+	struct frames *frames =
+		bpf_task_storage_get(&task_frames, bpf_get_current_task_btf(), 0, 0);
+	__u32 slot = point_slot(), depth;
 
-static __always_inline void pop_frame(struct frames *frames, __u32 slot, __u64 now, __u64 sp,
-				      __u64 sp_slack)
-{
-	__u32 depth;
-
+	if (!frames)
+		return;
+	if (pointer)
+		sp = pointer_value(&frames->scratch, pointer);
 	depth = frames->depth;
 	/* The top frame, but for frames of nested calls whose exit was missed. */
 	for (int i = 0; i < MAX_FRAMES; i++) {
@@ -301,63 +372,113 @@ static __always_inline void pop_frame(struct frames *frames, __u32 slot, __u64 n
 		if (frame->slot != slot || sp - frame->sp > sp_slack)
 			continue;
 		frames->depth = depth;
-		record_time(slot, frame->state, now - frame->ns);
+		record_time(frame->state, now - frame->ns);
 		return;
 	}
 }
 
 /*
- * fentry and fexit. The context stands at the same stack address for both, since one trampoline
- * runs them; it serves as the identity of the call.
+ * A shard remembers one call, which is cheaper than asking the task. The context of fentry and fexit
+ * stands at the same stack address, since one trampoline runs both, and serves as the identity of
+ * the call; as a number, it is the distance to a pointer that is always the same.
  */
-static __always_inline struct hp_counters *trampoline_entry(void *ctx, __u32 slot, __u32 *state)
+static __always_inline __u64 identity(void *ctx)
 {
-	struct hp_counters *c;
-
-	*state = target_state(slot);
-	if (*state == HP_PM_OFF)
-		return NULL;
-	/* The kernel finds the function by its name; with two of that name it may be the other. */
-	if (point_address() && bpf_get_func_ip(ctx) - point_address() > HP_FTRACE_SITE_MAX) {
-		c = bpf_map_lookup_elem(&counters, &slot);
-		if (c)
-			c->foreign++;
-		return NULL;
-	}
-	c = count_call(slot, *state);
-	if (c && want_callers)
-		count_caller(c, slot, *state, trampoline_caller(c, ctx));
-	return c;
+	return (__u64)ctx - (__u64)shards;
 }
 
+/* Is the call @id on the stack of @ctx? Stacks are aligned to their size. */
+static __always_inline bool on_this_stack(__u64 id, void *ctx)
+{
+	__u32 low;
+
+	asm volatile("%0 = %1" : "=w"(low) : "w"((__u32)(__u64)ctx));
+	return (low & ((1 << HP_STACK_BITS) - 1)) + (id - identity(ctx)) < 1 << HP_STACK_BITS;
+}
+
+/* False: the shard is taken, by a call on another stack or by one that this one is nested in. */
+static __always_inline bool enter_shard(struct hp_shard *shard, __u32 state, void *ctx)
+{
+	__u64 held = *(volatile __u64 *)&shard->frame, id = identity(ctx);
+
+	if (held) {
+		/* Stacks grow down: a call at or below this one has lost its exit. */
+		if (!on_this_stack(held, ctx) || (__s64)(held - id) > 0)
+			return false;
+		shard->frame = id;
+	} else if (__sync_val_compare_and_swap(&shard->frame, 0, id)) {
+		return false;
+	}
+	shard->frame_state = state;
+	shard->frame_ns = bpf_ktime_get_ns();
+	return true;
+}
+
+/*
+ * The cheapest way to count, when nothing but the number is wanted. Calls while the state is
+ * HP_PM_OFF are counted too, where nobody looks: that costs less than a branch.
+ */
 SEC("fentry/bpf_fentry_test1")
 int count_fentry(void *ctx)
 {
-	__u32 state;
+	count_call(own_shard(), ctx, patch_map.state & (HP_PM_CELLS - 1));
+	return 0;
+}
 
-	trampoline_entry(ctx, point_slot(), &state);
+/* Whose call it was, where that is wanted. @ctx is that of a trampoline, or of a kprobe. */
+static __always_inline void attribute_call(__u32 state, void *ctx, bool kprobe)
+{
+	if (want_scope && bpf_task_storage_get(&scope, bpf_get_current_task_btf(), 0, 0)) {
+		struct hp_counters *c = point_counters();
+
+		if (c)
+			c->scoped[state]++;
+	}
+	if (want_callers)
+		count_caller(state, kprobe ? kprobe_caller(ctx) : trampoline_caller(ctx));
+}
+
+/* With callers, or scope, or both. */
+SEC("fentry/bpf_fentry_test1")
+int count_more_fentry(void *ctx)
+{
+	__u32 state = target_state();
+
+	if (state != HP_PM_OFF && count_call(own_shard(), ctx, state))
+		attribute_call(state, ctx, false);
 	return 0;
 }
 
 SEC("fentry/bpf_fentry_test1")
 int time_fentry(void *ctx)
 {
-	__u32 slot = point_slot(), state;
-	struct hp_counters *c = trampoline_entry(ctx, slot, &state);
+	struct hp_shard *shard = own_shard();
+	__u32 state = target_state();
 
-	if (c)
-		push_frame(c, slot, state, pointer_value(&c->scratch, ctx));
+	if (state != HP_PM_OFF && count_call(shard, ctx, state)) {
+		attribute_call(state, ctx, false);
+		if (!enter_shard(shard, state, ctx))
+			push_frame(state, ctx, 0);
+	}
 	return 0;
 }
 
 SEC("fexit/bpf_fentry_test1")
 int time_fexit(void *ctx)
 {
-	__u64 now = bpf_ktime_get_ns();
-	struct frames *frames = current_frames();
+	__u64 now = bpf_ktime_get_ns(), id = identity(ctx);
+	struct hp_shard *shard = own_shard();
 
-	if (frames)
-		pop_frame(frames, point_slot(), now, pointer_value(&frames->scratch, ctx), 0);
+	if (shard->frame == id) {
+		__u64 ns = now - shard->frame_ns;
+		__u32 state = shard->frame_state;
+
+		barrier(); /* another call may have the shard from here on */
+		shard->frame = 0;
+		record_time(state, ns);
+	} else {
+		pop_frame(now, ctx, 0, 0);
+	}
 	return 0;
 }
 
@@ -365,31 +486,22 @@ int time_fexit(void *ctx)
 SEC("kprobe")
 int count_kprobe(struct pt_regs *ctx)
 {
-	__u32 slot = point_slot(), state = target_state(slot);
-	struct hp_counters *c;
+	__u32 state = target_state();
 
-	if (state == HP_PM_OFF)
-		return 0;
-	c = count_call(slot, state);
-	if (c && want_callers)
-		count_caller(c, slot, state, kprobe_caller(ctx));
+	if (state != HP_PM_OFF && count_call(own_shard(), NULL, state))
+		attribute_call(state, ctx, true);
 	return 0;
 }
 
 SEC("kprobe")
 int time_kprobe(struct pt_regs *ctx)
 {
-	__u32 slot = point_slot(), state = target_state(slot);
-	struct hp_counters *c;
+	__u32 state = target_state();
 
-	if (state == HP_PM_OFF)
-		return 0;
-	c = count_call(slot, state);
-	if (!c)
-		return 0;
-	if (want_callers)
-		count_caller(c, slot, state, kprobe_caller(ctx));
-	push_frame(c, slot, state, PT_REGS_SP(ctx));
+	if (state != HP_PM_OFF && count_call(own_shard(), NULL, state)) {
+		attribute_call(state, ctx, true);
+		push_frame(state, NULL, PT_REGS_SP(ctx));
+	}
 	return 0;
 }
 
@@ -413,19 +525,14 @@ static __always_inline void count_process(__u32 slot, __u32 state)
 		__sync_fetch_and_add(&lost_process_calls, 1);
 }
 
-/*
- * uprobes: functions of processes. Such a program may be preempted by another run of itself, so that
- * what count_call() adds up for the CPU may miss some; the numbers by process are exact.
- */
+/* uprobes: functions of processes. */
 SEC("uprobe")
 int count_uprobe(struct pt_regs *ctx)
 {
-	__u32 slot = point_slot(), state = target_state(slot);
+	__u32 state = target_state();
 
-	if (state == HP_PM_OFF)
-		return 0;
-	if (count_call(slot, state) && want_processes)
-		count_process(slot, state);
+	if (state != HP_PM_OFF && count_call(own_shard(), NULL, state) && want_processes)
+		count_process(point_slot(), state);
 	return 0;
 }
 
@@ -435,11 +542,7 @@ int count_uprobe(struct pt_regs *ctx)
 SEC("kretprobe")
 int time_kretprobe(struct pt_regs *ctx)
 {
-	__u64 now = bpf_ktime_get_ns();
-	struct frames *frames = current_frames();
-
-	if (frames)
-		pop_frame(frames, point_slot(), now, PT_REGS_SP(ctx), KRETPROBE_SP_SLACK);
+	pop_frame(bpf_ktime_get_ns(), NULL, PT_REGS_SP(ctx), KRETPROBE_SP_SLACK);
 	return 0;
 }
 

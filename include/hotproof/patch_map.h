@@ -18,7 +18,10 @@ enum hp_pm_state {
 	HP_PM_STATES,
 };
 
-/* One entry per target, in a mmapable array: flipping the state is one store. */
+/* Room for the counters of any state that fits in three bits: a mask is cheaper than a check. */
+#define HP_PM_CELLS 8
+
+/* One entry per target, in memory that user space has mapped: flipping the state is one store. */
 struct hp_pm_entry {
 	__u32 state; /* enum hp_pm_state */
 	__u32 reserved;
@@ -47,15 +50,34 @@ struct hp_caller_cell {
 	__u64 calls[HP_PM_STATES];
 };
 
-/* Per CPU and slot. Only one program writes a slot, and it never runs twice at once on a CPU. */
+/*
+ * The calls of a point. Each point has a power of two of these, and a call is counted in the one
+ * that its stack's address gives, with an atomic addition: asking for the number of the CPU costs
+ * more than all the rest, and tasks that run at the same time have different stacks. Two cache
+ * lines each.
+ */
+struct hp_shard {
+	__u64 calls[HP_PM_CELLS]; /* indexed by state */
+	__u64 frame;		  /* which call is being timed here, 0 for none */
+	__u64 frame_ns;
+	__u64 frame_state;
+	__u64 reserved[5];
+};
+
+/*
+ * Stacks are aligned to THREAD_SIZE, 16 KiB on x86-64. Mapped ones have a guard page, and so begin at
+ * least twice that apart: no two of them have the same number below.
+ */
+#define HP_STACK_BITS	      14
+#define HP_STACK_NUMBER(addr) ((addr) >> (HP_STACK_BITS + 1))
+
+/* What else is known of calls, per CPU and slot. */
 struct hp_counters {
-	__u64 calls[HP_PM_STATES];
-	__u64 scoped[HP_PM_STATES];   /* of those, by the tasks of --exercise */
-	__u64 first_ns[HP_PM_STATES]; /* CLOCK_MONOTONIC of the first call, 0 for none */
+	__u64 scoped[HP_PM_STATES];  /* of those, by the tasks of --exercise */
+	__u64 first_ns[HP_PM_CELLS]; /* CLOCK_MONOTONIC of the first call, 0 for none */
 	__u64 foreign;	 /* the program ran for another function than the one that was meant */
 	__u64 no_caller; /* calls whose return address could not be read or kept */
 	__u64 untimed;	 /* calls that could not be timed (no storage, too deep, exit missed) */
-	__u64 scratch;	 /* the programs' own */
 };
 
 struct hp_callers {

@@ -38,25 +38,58 @@ uint64_t hp_probe__misses(const struct hp_probe *probe)
 	return info.recursion_misses;
 }
 
-/* Put @value where the template loads the 64-bit constant @marker. */
-static void replace_marker(struct bpf_insn *insns, size_t count, uint64_t marker, uint64_t value)
+/* Replace the 64-bit constant that @insn loads, if it is a marker. */
+static void replace_marker(struct bpf_insn *insn, const struct hp_place *place, uint64_t address)
 {
+	uint64_t value = (uint64_t)(__u32)insn[1].imm << 32 | (__u32)insn[0].imm;
+
+	switch (insn[0].src_reg ? 0 : value) {
+	case HP_MARKER_SLOT:
+		value = place->slot;
+		break;
+	case HP_MARKER_ADDRESS:
+		value = address;
+		break;
+	case HP_MARKER_SHARD_MASK:
+		value = place->shards - 1;
+		break;
+	default:
+		return;
+	}
+	insn[0].imm = (__s32)value;
+	insn[1].imm = (__s32)(value >> 32);
+}
+
+/* Let the constant address of @insn, if it is in map @from, be in map @to, @offset further on. */
+static void replace_map(struct bpf_insn *insn, int from, int to, size_t offset)
+{
+	if (insn[0].src_reg == BPF_PSEUDO_MAP_VALUE && insn[0].imm == from) {
+		insn[0].imm = to;
+		insn[1].imm += (__s32)offset;
+	}
+}
+
+/* Fill in what is constant for one point. */
+static void specialise(struct bpf_insn *insns, size_t count, const struct hp_template *from,
+		       const struct hp_place *place, uint64_t address)
+{
+	size_t entry = place->slot / HP_SLOTS_PER_TARGET * sizeof(struct hp_pm_entry);
+
 	for (size_t i = 0; i + 1 < count; i++) {
 		if (insns[i].code != (BPF_LD | BPF_IMM | BPF_DW))
 			continue;
-		if (insns[i].src_reg == 0 && (__u32)insns[i].imm == (__u32)marker &&
-		    (__u32)insns[i + 1].imm == (__u32)(marker >> 32)) {
-			insns[i].imm = (__s32)value;
-			insns[i + 1].imm = (__s32)(value >> 32);
-		}
+		replace_marker(&insns[i], place, address);
+		replace_map(&insns[i], from->patch_map_fd, place->patch_map_fd, entry);
+		replace_map(&insns[i], from->shards_fd, place->shards_fd, 0);
 		i++; /* ld_imm64 takes two slots */
 	}
 }
 
-/* Load a copy of @template for one point. Returns a descriptor or a negative errno. */
-static int load_copy(const struct bpf_program *template, uint32_t slot, uint64_t address,
+/* Load a copy of @from for one point. Returns a descriptor or a negative errno. */
+static int load_copy(const struct hp_template *from, const struct hp_place *place, uint64_t address,
 		     uint32_t btf_id, int btf_object_fd, struct hp_error *err)
 {
+	const struct bpf_program *template = from->program;
 	size_t count = bpf_program__insn_cnt(template);
 	LIBBPF_OPTS(bpf_prog_load_opts, opts,
 		    .expected_attach_type = bpf_program__expected_attach_type(template),
@@ -68,8 +101,7 @@ static int load_copy(const struct bpf_program *template, uint32_t slot, uint64_t
 	if (!insns)
 		return -ENOMEM;
 	memcpy(insns, bpf_program__insns(template), count * sizeof(*insns));
-	replace_marker(insns, count, HP_MARKER_SLOT, slot);
-	replace_marker(insns, count, HP_MARKER_ADDRESS, address);
+	specialise(insns, count, from, place, address);
 
 	fd = bpf_prog_load(bpf_program__type(template), bpf_program__name(template), "GPL", insns,
 			   count, &opts);
@@ -88,9 +120,9 @@ static int load_copy(const struct bpf_program *template, uint32_t slot, uint64_t
 	return fd;
 }
 
-int hp_probe__attach_trampoline(struct hp_probe *probe, const struct bpf_program *template,
-				struct hp_btf *btf, const struct hp_point *point, uint32_t slot,
-				struct hp_error *err)
+int hp_probe__attach_trampoline(struct hp_probe *probe, const struct hp_template *template,
+				struct hp_btf *btf, const struct hp_point *point,
+				const struct hp_place *place, struct hp_error *err)
 {
 	uint32_t btf_id = 0;
 	int object_fd = 0, ret;
@@ -102,17 +134,17 @@ int hp_probe__attach_trampoline(struct hp_probe *probe, const struct bpf_program
 	if (ret)
 		return hp_fail_errno(err, HP_E_ATTACH, ret, "no BTF for %s of %s", point->symbol,
 				     point->object);
-	ret = load_copy(template, slot, point->address, btf_id, object_fd, err);
+	ret = load_copy(template, place, point->address, btf_id, object_fd, err);
 	if (ret < 0)
 		return hp_fail_errno(err, HP_E_ATTACH, ret, "cannot load %s for %s",
-				     bpf_program__name(template), point->symbol);
+				     bpf_program__name(template->program), point->symbol);
 	probe->prog_fd = ret;
 	probe->link_fd = bpf_raw_tracepoint_open(NULL, probe->prog_fd);
 	if (probe->link_fd < 0) {
 		ret = -errno;
 		hp_probe__detach(probe);
 		return hp_fail_errno(err, HP_E_ATTACH, ret, "cannot attach %s to %s",
-				     bpf_program__name(template), point->symbol);
+				     bpf_program__name(template->program), point->symbol);
 	}
 	return 0;
 }
@@ -178,17 +210,17 @@ static int enable(struct hp_probe *probe, int fd, const struct hp_point *point, 
 	return 0;
 }
 
-int hp_probe__attach_kprobe(struct hp_probe *probe, const struct bpf_program *template,
-			    const struct hp_point *point, uint32_t slot, bool ret,
+int hp_probe__attach_kprobe(struct hp_probe *probe, const struct hp_template *template,
+			    const struct hp_point *point, const struct hp_place *place, bool ret,
 			    struct hp_error *err)
 {
 	int fd;
 
 	*probe = HP_PROBE_NONE;
-	fd = load_copy(template, slot, point->address, 0, 0, err);
+	fd = load_copy(template, place, point->address, 0, 0, err);
 	if (fd < 0)
 		return hp_fail_errno(err, HP_E_ATTACH, fd, "cannot load %s for %s",
-				     bpf_program__name(template), point->symbol);
+				     bpf_program__name(template->program), point->symbol);
 	probe->prog_fd = fd;
 	return enable(probe, open_kprobe(point, ret), point, "kprobe", err);
 }
@@ -209,16 +241,17 @@ static int open_uprobe(const struct hp_point *point)
 	return fd < 0 ? -errno : fd;
 }
 
-int hp_probe__attach_uprobe(struct hp_probe *probe, const struct bpf_program *template,
-			    const struct hp_point *point, uint32_t slot, struct hp_error *err)
+int hp_probe__attach_uprobe(struct hp_probe *probe, const struct hp_template *template,
+			    const struct hp_point *point, const struct hp_place *place,
+			    struct hp_error *err)
 {
 	int fd;
 
 	*probe = HP_PROBE_NONE;
-	fd = load_copy(template, slot, 0, 0, 0, err);
+	fd = load_copy(template, place, 0, 0, 0, err);
 	if (fd < 0)
 		return hp_fail_errno(err, HP_E_ATTACH, fd, "cannot load %s for %s",
-				     bpf_program__name(template), point->symbol);
+				     bpf_program__name(template->program), point->symbol);
 	probe->prog_fd = fd;
 	return enable(probe, open_uprobe(point), point, "uprobe", err);
 }

@@ -24,21 +24,37 @@ void hp_probe__detach(struct hp_probe *probe);
 /* Calls of @probe that the kernel skipped because the program was running already. */
 uint64_t hp_probe__misses(const struct hp_probe *probe);
 
+/* What copies are made from: a loaded program, and the maps that stand in for a point's own. */
+struct hp_template {
+	const struct bpf_program *program;
+	int patch_map_fd;
+	int shards_fd;
+};
+
+/* What a copy gets in their place. */
+struct hp_place {
+	uint32_t slot;
+	int patch_map_fd;
+	int shards_fd;
+	uint32_t shards; /* a power of two */
+};
+
 /*
- * Attach a copy of @template (an fentry or fexit program) for @slot to the function of @point.
+ * Attach a copy of @template (an fentry or fexit program) for @place to the function of @point.
  * 0, or a negative errno: -ENOENT when there is no BTF for the function.
  */
-int hp_probe__attach_trampoline(struct hp_probe *probe, const struct bpf_program *template,
-				struct hp_btf *btf, const struct hp_point *point, uint32_t slot,
-				struct hp_error *err);
+int hp_probe__attach_trampoline(struct hp_probe *probe, const struct hp_template *template,
+				struct hp_btf *btf, const struct hp_point *point,
+				const struct hp_place *place, struct hp_error *err);
 
 /* The same for a kprobe, or with @ret a kretprobe, at the point's address and offset. */
-int hp_probe__attach_kprobe(struct hp_probe *probe, const struct bpf_program *template,
-			    const struct hp_point *point, uint32_t slot, bool ret,
+int hp_probe__attach_kprobe(struct hp_probe *probe, const struct hp_template *template,
+			    const struct hp_point *point, const struct hp_place *place, bool ret,
 			    struct hp_error *err);
 
 /* A uprobe at the point's file offset, in every process that maps the file, now and later. */
-int hp_probe__attach_uprobe(struct hp_probe *probe, const struct bpf_program *template,
-			    const struct hp_point *point, uint32_t slot, struct hp_error *err);
+int hp_probe__attach_uprobe(struct hp_probe *probe, const struct hp_template *template,
+			    const struct hp_point *point, const struct hp_place *place,
+			    struct hp_error *err);
 
 #endif

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -14,14 +13,20 @@
 #include "bpf/observe.skel.h"
 #include "observe/attach.h"
 #include "observe/hist.h"
+#include "observe/shared.h"
 
 /* Return addresses beyond the cells of a point: room for this many of each target. */
 #define MORE_CALLERS_PER_TARGET 64
+
+/* Shards of a point: enough that tasks that run at the same time seldom meet in one. */
+#define SHARDS_PER_CPU 8
+#define SHARDS_MAX     1024
 
 struct armed_point {
 	struct hp_probe entry;
 	struct hp_probe exit; /* when it is timed */
 	uint64_t misses;      /* of probes that were disarmed since */
+	struct hp_shared shards;
 };
 
 struct hp_observer {
@@ -29,10 +34,11 @@ struct hp_observer {
 	struct hp_btf *btf;	    /* NULL when the kernel has none */
 	struct armed_point *points; /* by slot */
 	size_t targets;		    /* one more than asked for: the last is for calibration */
-	volatile struct hp_pm_entry *patch_map;
-	size_t patch_map_bytes;
+	struct hp_shared patch_map;
+	uint32_t shards; /* of a point */
 	int cpus;
 	bool time;
+	bool count_more; /* callers or scope are wanted too */
 };
 
 const char *hp_method_name(enum hp_method method)
@@ -54,8 +60,7 @@ static int set_map_sizes(struct observe_bpf *skel, size_t targets, const struct 
 	size_t slots = targets * HP_SLOTS_PER_TARGET;
 	int ret;
 
-	ret = bpf_map__set_max_entries(skel->maps.patch_map, targets);
-	ret = ret ?: bpf_map__set_max_entries(skel->maps.counters, slots);
+	ret = bpf_map__set_max_entries(skel->maps.counters, slots);
 	if (o->time)
 		ret = ret ?: bpf_map__set_max_entries(skel->maps.hists, slots * HP_PM_STATES);
 	if (o->processes)
@@ -81,7 +86,12 @@ int hp_observer__open(struct hp_observer **out, const struct hp_observer_opts *o
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	obs->targets = opts->targets + 1;
 	obs->time = opts->time;
+	obs->count_more = opts->callers || opts->scope;
 	obs->cpus = libbpf_num_possible_cpus();
+	obs->patch_map = HP_SHARED_NONE;
+	obs->shards = SHARDS_PER_CPU;
+	while (obs->shards < SHARDS_MAX && obs->shards < SHARDS_PER_CPU * (uint32_t)obs->cpus)
+		obs->shards *= 2;
 	obs->points = calloc(obs->targets * HP_SLOTS_PER_TARGET, sizeof(*obs->points));
 	obs->skel = observe_bpf__open();
 	if (!obs->points || !obs->skel || obs->cpus < 0) {
@@ -89,14 +99,18 @@ int hp_observer__open(struct hp_observer **out, const struct hp_observer_opts *o
 		goto fail;
 	}
 	for (size_t i = 0; i < obs->targets * HP_SLOTS_PER_TARGET; i++)
-		obs->points[i] = (struct armed_point){ HP_PROBE_NONE, HP_PROBE_NONE, 0 };
+		obs->points[i] =
+			(struct armed_point){ HP_PROBE_NONE, HP_PROBE_NONE, 0, HP_SHARED_NONE };
 
 	obs->skel->rodata->want_callers = opts->callers;
 	obs->skel->rodata->want_scope = opts->scope;
 	obs->skel->rodata->want_processes = opts->processes != 0;
 	bpf_program__set_autoload(obs->skel->progs.scope_fork, opts->scope);
 	/* Kernels in lockdown refuse every trampoline program, and allow the probes of processes. */
-	bpf_program__set_autoload(obs->skel->progs.count_fentry, !opts->processes);
+	bpf_program__set_autoload(obs->skel->progs.count_fentry,
+				  !opts->processes && !obs->count_more);
+	bpf_program__set_autoload(obs->skel->progs.count_more_fentry,
+				  !opts->processes && obs->count_more);
 	bpf_program__set_autoload(obs->skel->progs.count_kprobe, !opts->processes);
 	bpf_program__set_autoload(obs->skel->progs.count_uprobe, opts->processes != 0);
 	bpf_program__set_autoload(obs->skel->progs.time_fentry, opts->time);
@@ -119,12 +133,10 @@ int hp_observer__open(struct hp_observer **out, const struct hp_observer_opts *o
 		}
 	}
 
-	obs->patch_map_bytes = obs->targets * sizeof(struct hp_pm_entry);
-	obs->patch_map = mmap(NULL, obs->patch_map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-			      bpf_map__fd(obs->skel->maps.patch_map), 0);
-	if (obs->patch_map == MAP_FAILED) {
-		obs->patch_map = NULL;
-		ret = hp_fail_errno(err, HP_E_OBSERVER, -errno, "cannot map the patch map");
+	ret = hp_shared__create(&obs->patch_map, "patch_map",
+				obs->targets * sizeof(struct hp_pm_entry));
+	if (ret) {
+		hp_fail_errno(err, HP_E_OBSERVER, ret, "cannot make the patch map");
 		goto fail;
 	}
 	ret = hp_btf__open(&obs->btf);
@@ -145,61 +157,90 @@ static void disarm_point(struct armed_point *p)
 	hp_probe__detach(&p->exit);
 }
 
+static void free_point(struct armed_point *p)
+{
+	disarm_point(p);
+	hp_shared__free(&p->shards);
+}
+
 void hp_observer__close(struct hp_observer *obs)
 {
 	if (obs->points)
 		for (size_t i = 0; i < obs->targets * HP_SLOTS_PER_TARGET; i++)
-			disarm_point(&obs->points[i]);
+			free_point(&obs->points[i]);
 	free(obs->points);
-	if (obs->patch_map)
-		munmap((void *)obs->patch_map, obs->patch_map_bytes);
+	hp_shared__free(&obs->patch_map);
 	if (obs->btf)
 		hp_btf__close(obs->btf);
 	observe_bpf__destroy(obs->skel);
 	free(obs);
 }
 
-static int arm_trampoline(struct hp_observer *obs, struct armed_point *p,
-			  const struct hp_point *point, uint32_t slot, bool time,
-			  struct hp_error *err)
+static struct hp_template template_of(struct hp_observer *obs, const struct bpf_program *program)
 {
+	return (struct hp_template){
+		.program = program,
+		.patch_map_fd = bpf_map__fd(obs->skel->maps.data_patch_map),
+		.shards_fd = bpf_map__fd(obs->skel->maps.data_shards),
+	};
+}
+
+static struct hp_place place_of(struct hp_observer *obs, uint32_t slot)
+{
+	return (struct hp_place){
+		.slot = slot,
+		.patch_map_fd = obs->patch_map.fd,
+		.shards_fd = obs->points[slot].shards.fd,
+		.shards = obs->shards,
+	};
+}
+
+static int arm_trampoline(struct hp_observer *obs, const struct hp_point *point, uint32_t slot,
+			  bool time, struct hp_error *err)
+{
+	struct hp_template entry = template_of(obs, obs->skel->progs.time_fentry);
+	struct hp_template exit = template_of(obs, obs->skel->progs.time_fexit);
+	struct hp_place place = place_of(obs, slot);
+	struct armed_point *p = &obs->points[slot];
 	int ret;
 
-	if (!time)
-		return hp_probe__attach_trampoline(&p->entry, obs->skel->progs.count_fentry,
-						   obs->btf, point, slot, err);
+	if (!time) {
+		entry.program = obs->count_more ? obs->skel->progs.count_more_fentry
+						: obs->skel->progs.count_fentry;
+		return hp_probe__attach_trampoline(&p->entry, &entry, obs->btf, point, &place, err);
+	}
 	/* The exit first: an entry whose exit is not seen would leave its frame behind. */
-	ret = hp_probe__attach_trampoline(&p->exit, obs->skel->progs.time_fexit, obs->btf, point,
-					  slot, err);
+	ret = hp_probe__attach_trampoline(&p->exit, &exit, obs->btf, point, &place, err);
 	if (ret)
 		return ret;
-	ret = hp_probe__attach_trampoline(&p->entry, obs->skel->progs.time_fentry, obs->btf, point,
-					  slot, err);
+	ret = hp_probe__attach_trampoline(&p->entry, &entry, obs->btf, point, &place, err);
 	if (ret)
 		hp_probe__detach(&p->exit);
 	return ret;
 }
 
-static int arm_kprobe(struct hp_observer *obs, struct armed_point *p, const struct hp_point *point,
-		      uint32_t slot, bool time, struct hp_error *err)
+static int arm_kprobe(struct hp_observer *obs, const struct hp_point *point, uint32_t slot,
+		      bool time, struct hp_error *err)
 {
+	struct hp_template entry = template_of(obs, obs->skel->progs.time_kprobe);
+	struct hp_template exit = template_of(obs, obs->skel->progs.time_kretprobe);
+	struct hp_place place = place_of(obs, slot);
+	struct armed_point *p = &obs->points[slot];
 	struct hp_point behind = *point;
 	int ret;
 
-	behind.offset += point->ftrace_site;
-	if (!time && point->ftrace_site &&
-	    !hp_probe__attach_kprobe(&p->entry, obs->skel->progs.count_kprobe, &behind, slot, false,
-				     NULL))
-		return 0;
-	if (!time)
-		return hp_probe__attach_kprobe(&p->entry, obs->skel->progs.count_kprobe, point,
-					       slot, false, err);
-	ret = hp_probe__attach_kprobe(&p->exit, obs->skel->progs.time_kretprobe, point, slot, true,
-				      err);
+	if (!time) {
+		entry.program = obs->skel->progs.count_kprobe;
+		behind.offset += point->ftrace_site;
+		if (point->ftrace_site &&
+		    !hp_probe__attach_kprobe(&p->entry, &entry, &behind, &place, false, NULL))
+			return 0;
+		return hp_probe__attach_kprobe(&p->entry, &entry, point, &place, false, err);
+	}
+	ret = hp_probe__attach_kprobe(&p->exit, &exit, point, &place, true, err);
 	if (ret)
 		return ret;
-	ret = hp_probe__attach_kprobe(&p->entry, obs->skel->progs.time_kprobe, point, slot, false,
-				      err);
+	ret = hp_probe__attach_kprobe(&p->entry, &entry, point, &place, false, err);
 	if (ret)
 		hp_probe__detach(&p->exit);
 	return ret;
@@ -218,17 +259,27 @@ int hp_observer__arm(struct hp_observer *obs, size_t target, const struct hp_poi
 	if (time && !obs->time)
 		return hp_fail(err, HP_E_INTERNAL, "the observer was not opened for timing");
 	disarm_point(p);
+	if (!p->shards.value) {
+		ret = hp_shared__create(&p->shards, "shards",
+					obs->shards * sizeof(struct hp_shard));
+		if (ret)
+			return hp_fail_errno(err, HP_E_OBSERVER, ret,
+					     "no memory to count the calls of %s in",
+					     point->symbol);
+	}
 	if (point->path) {
+		struct hp_template entry = template_of(obs, obs->skel->progs.count_uprobe);
+		struct hp_place place = place_of(obs, slot);
+
 		if (time)
 			return hp_fail(err, HP_E_INTERNAL, "calls in processes are not timed");
-		ret = hp_probe__attach_uprobe(&p->entry, obs->skel->progs.count_uprobe, point, slot,
-					      err);
+		ret = hp_probe__attach_uprobe(&p->entry, &entry, point, &place, err);
 		if (!ret && method)
 			*method = HP_METHOD_UPROBE;
 		return ret;
 	}
 	if (point->trampoline && !point->offset) {
-		ret = arm_trampoline(obs, p, point, slot, time, &first);
+		ret = arm_trampoline(obs, point, slot, time, &first);
 		if (!ret) {
 			if (method)
 				*method = time ? HP_METHOD_FENTRY_FEXIT : HP_METHOD_FENTRY;
@@ -236,7 +287,7 @@ int hp_observer__arm(struct hp_observer *obs, size_t target, const struct hp_poi
 		}
 		hp_info("%s: %s; trying a kprobe", point->symbol, first.message);
 	}
-	ret = arm_kprobe(obs, p, point, slot, time, err);
+	ret = arm_kprobe(obs, point, slot, time, err);
 	if (!ret && method)
 		*method = time ? HP_METHOD_KPROBE_KRETPROBE : HP_METHOD_KPROBE;
 	return ret;
@@ -249,7 +300,9 @@ void hp_observer__disarm(struct hp_observer *obs, size_t target, enum hp_point_r
 
 void hp_observer__set_state(struct hp_observer *obs, size_t target, enum hp_pm_state state)
 {
-	__atomic_store_n(&obs->patch_map[target].state, state, __ATOMIC_SEQ_CST);
+	struct hp_pm_entry *entries = obs->patch_map.value;
+
+	__atomic_store_n(&entries[target].state, state, __ATOMIC_SEQ_CST);
 }
 
 void hp_observer__set_state_all(struct hp_observer *obs, enum hp_pm_state state)
@@ -274,6 +327,17 @@ static void *read_per_cpu(struct hp_observer *obs, struct bpf_map *map, const vo
 	return values;
 }
 
+static uint64_t read_shards(const struct hp_observer *obs, const struct armed_point *p,
+			    enum hp_pm_state state)
+{
+	const struct hp_shard *shards = p->shards.value;
+	uint64_t calls = 0;
+
+	for (uint32_t i = 0; shards && i < obs->shards; i++)
+		calls += __atomic_load_n(&shards[i].calls[state], __ATOMIC_RELAXED);
+	return calls;
+}
+
 int hp_observer__read(struct hp_observer *obs, size_t target, enum hp_point_role role,
 		      enum hp_pm_state state, struct hp_counts *out)
 {
@@ -286,7 +350,6 @@ int hp_observer__read(struct hp_observer *obs, size_t target, enum hp_point_role
 	if (!c)
 		return -errno;
 	for (int cpu = 0; cpu < obs->cpus; cpu++) {
-		out->calls += c[cpu].calls[state];
 		out->scoped += c[cpu].scoped[state];
 		out->foreign += c[cpu].foreign;
 		out->no_caller += c[cpu].no_caller;
@@ -295,6 +358,7 @@ int hp_observer__read(struct hp_observer *obs, size_t target, enum hp_point_role
 		    (!out->first_ns || c[cpu].first_ns[state] < out->first_ns))
 			out->first_ns = c[cpu].first_ns[state];
 	}
+	out->calls = read_shards(obs, p, state);
 	out->misses = p->misses + hp_probe__misses(&p->entry);
 	return 0;
 }
