@@ -186,6 +186,8 @@ static void decide(struct process_proof *proof, struct hp_process_row *row, size
 	evidence.redirected = new_seen ? t->redirected : 0;
 	evidence.stale = old_seen ? t->stale : 0;
 	t->verdict = hp_verdict__decide(&evidence, t->reason, sizeof(t->reason));
+	if (t->verdict == HP_VERDICT_ABSENT && t->read_back.redirect == HP_REDIRECT_SUPERSEDED)
+		snprintf(t->reason, sizeof(t->reason), "%s", t->read_back.reason);
 	/* Not applied, and called: that is what makes the difference to who believes it is. */
 	if (t->verdict == HP_VERDICT_ABSENT && evidence.stale) {
 		t->verdict = HP_VERDICT_STALE;

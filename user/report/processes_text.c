@@ -94,7 +94,9 @@ static int add_targets(struct libscols_table *table, const struct hp_processes_r
 		const struct hp_process_target *t = &row->targets[i];
 		const char *verdict = t->read_back.redirect == HP_REDIRECT_IN_PLACE ? "applied"
 				      : t->read_back.redirect == HP_REDIRECT_ABSENT ? "absent"
-										    : "broken";
+				      : t->read_back.redirect == HP_REDIRECT_SUPERSEDED
+					      ? "superseded"
+					      : "broken";
 
 		ret = add_line(
 			table,

@@ -66,7 +66,8 @@ static int check_sites(struct hp_attempt *a, struct hp_error *err)
 		struct hp_read_back back = hp_attempt__read_back(a, &a->sites[i], err);
 
 		in_place += back.redirect == HP_REDIRECT_IN_PLACE;
-		if (back.redirect != HP_REDIRECT_IN_PLACE && back.redirect != HP_REDIRECT_ABSENT)
+		if (back.redirect != HP_REDIRECT_IN_PLACE && back.redirect != HP_REDIRECT_ABSENT &&
+		    back.redirect != HP_REDIRECT_SUPERSEDED)
 			return -EEXIST;
 	}
 	if (a->hotfix_bias && in_place == site_count(a))
@@ -76,7 +77,17 @@ static int check_sites(struct hp_attempt *a, struct hp_error *err)
 			err, HP_E_PROC_PARTIAL,
 			"an apply to process %d was cut short: %zu of %zu targets are redirected",
 			a->process->pid, in_place, site_count(a));
-	return 0;
+	return hp_attempt__find_other(a, err) ?: hp_attempt__check_other(a, err);
+}
+
+/* True if the target at @address is redirected by the hotfix of @other. */
+static bool is_redirected(struct hp_attempt *other, uint64_t address)
+{
+	for (size_t i = 0; other && i < site_count(other); i++)
+		if (other->sites[i].address == address)
+			return hp_attempt__read_back(other, &other->sites[i], NULL).redirect ==
+			       HP_REDIRECT_IN_PLACE;
+	return false;
 }
 
 /*
@@ -96,6 +107,11 @@ static int check_bodies(struct hp_attempt *a, struct hp_error *err)
 		    hp_memory__read(a->process->pid, site->address, here, len))
 			return hp_fail(err, HP_E_PROC_CODE, "the code of %s cannot be read",
 				       site->forward->target);
+		/* The jump of the hotfix that is replaced, checked with it. */
+		if (is_redirected(a->other, site->address))
+			memcpy(here + site->entry.skip, file + site->entry.skip,
+			       len - site->entry.skip < site->entry.length ? len - site->entry.skip
+									   : site->entry.length);
 		for (size_t at = 0; at < len; at++)
 			if (here[at] != file[at] && !hp_arch__is_breakpoint(here + at, len - at))
 				return hp_fail(err, HP_E_PROC_CODE,
@@ -167,81 +183,53 @@ static int check_threads(struct hp_attempt *a, struct hp_error *err)
 	return 0;
 }
 
-static int check_stacks(struct hp_attempt *a, struct hp_unwinder *unwinder, struct hp_error *err)
+/* No thread is in a target; nor in the hotfix that is replaced, which is unmapped at once. */
+static int check_stacks(struct hp_attempt *a, struct hp_unwinder *unwinder, bool entry_only,
+			struct hp_error *err)
 {
-	_cleanup_free_ struct hp_range *ranges = calloc(site_count(a), sizeof(*ranges));
+	_cleanup_free_ struct hp_range *ranges = calloc(site_count(a) + 1, sizeof(*ranges));
+	size_t count = 0;
 
 	if (!ranges)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
-	for (size_t i = 0; i < site_count(a); i++)
-		ranges[i] = (struct hp_range){
+	for (size_t i = 0; i < site_count(a) && !entry_only; i++)
+		ranges[count++] = (struct hp_range){
 			.start = a->sites[i].address,
 			.end = a->sites[i].address + a->sites[i].forward->size,
 			.name = a->sites[i].forward->target,
 		};
-	return hp_attempt__check_stacks(a, unwinder, ranges, site_count(a), err);
-}
-
-/* Put the original bytes of the first @count sites back. */
-static int restore_entries(struct hp_attempt *a, size_t count)
-{
-	int ret = 0;
-
-	while (count--) {
-		const struct hp_site *site = &a->sites[count];
-
-		if (hp_memory__write_code(a->process->pid, site->address + site->entry.skip,
-					  site->original + site->entry.skip, site->entry.length))
-			ret = -EIO;
-	}
-	return ret;
-}
-
-static int write_jumps(struct hp_attempt *a, struct hp_error *err)
-{
-	size_t i;
-	int ret = 0;
-
-	for (i = 0; i < site_count(a) && !ret; i++) {
-		const struct hp_site *site = &a->sites[i];
-		uint64_t from = site->address + site->entry.skip;
-		uint8_t jump[HP_ARCH_ENTRY_MAX];
-
-		ret = hp_arch__encode_jump(from, site->replacement, jump);
-		ret = ret ?: hp_memory__write_code(a->process->pid, from, jump, site->entry.length);
-	}
-	for (size_t j = 0; j < i && !ret; j++)
-		if (hp_attempt__read_back(a, &a->sites[j], err).redirect != HP_REDIRECT_IN_PLACE)
-			ret = -EIO;
-	if (!ret)
-		return 0;
-	if (restore_entries(a, i))
-		return hp_fail(err, HP_E_PROC_WRITE,
-			       "process %d: an entry could be written, and not be restored",
-			       a->process->pid);
-	return hp_fail_errno(err, HP_E_PROC_WRITE, ret, "process %d: an entry cannot be written",
-			     a->process->pid);
+	if (a->other)
+		ranges[count++] = (struct hp_range){
+			.start = a->other->hotfix_bias,
+			.end = a->other->hotfix_bias + a->other->proc->image->span,
+			.name = "a replacement of the hotfix that is replaced",
+		};
+	return hp_attempt__check_stacks(a, unwinder, ranges, count, err);
 }
 
 /* All that is done while the process stands still. */
-static int commit(struct hp_attempt *a, struct hp_unwinder *unwinder,
+static int commit(struct hp_attempt *a, struct hp_unwinder *unwinder, bool entry_only,
 		  const struct hp_arch_gadgets *gadgets, struct hp_binding *binding,
 		  struct hp_error *err)
 {
+	struct hp_error left = { 0 };
 	int ret, end;
 
-	ret = check_bodies(a, err);
+	ret = hp_attempt__check_other(a, err);
+	ret = ret ?: check_bodies(a, err);
 	ret = ret ?: check_threads(a, err);
 	if (!ret && unwinder)
-		ret = check_stacks(a, unwinder, err);
+		ret = check_stacks(a, unwinder, entry_only, err);
 	ret = ret ?: hp_inject__begin(&a->inject, a->stop, gadgets, err);
 	if (ret)
 		return ret;
 	ret = hp_load__map(a, binding, err);
 	if (!ret) {
-		ret = write_jumps(a, err);
+		ret = hp_edits__apply(a, err);
 		if (ret)
 			hp_load__unmap(a, NULL);
+		else if (a->other && hp_load__unmap_other(a, &left))
+			hp_warn("%s", left.message);
 	}
 	end = hp_inject__end(a->inject, err);
 	a->inject = NULL;
@@ -277,7 +265,7 @@ static int attempt(struct hp_attempt *a, struct hp_outcome_record *record,
 
 		ret = hp_binding__make(binding, a->proc->image, &place, a->proc->objects, err);
 	}
-	if (!ret && !opts->entry_only)
+	if (!ret && (!opts->entry_only || a->other))
 		ret = hp_unwinder__open(unwinder, a->process->pid, &a->maps, err);
 	if (ret)
 		return ret;
@@ -291,13 +279,13 @@ static int attempt(struct hp_attempt *a, struct hp_outcome_record *record,
 	record->attempts++;
 	if (ret)
 		return ret;
-	ret = commit(a, *unwinder, &gadgets, binding, err);
+	ret = commit(a, *unwinder, opts->entry_only, &gadgets, binding, err);
 	pause = hp_stop__end(a->stop);
 	a->stop = NULL;
 	if (pause > record->pause_ns)
 		record->pause_ns = pause;
 	if (!ret)
-		record->outcome = HP_OUTCOME_APPLIED;
+		record->outcome = a->other ? HP_OUTCOME_REPLACED : HP_OUTCOME_APPLIED;
 	return ret;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* One process as it is: where the target and the hotfix lie in it, and what its entries hold. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,20 +95,11 @@ void hp_attempt__close(struct hp_attempt *a)
 		hp_inject__end(a->inject, NULL);
 	if (a->stop)
 		hp_stop__end(a->stop);
+	if (a->other)
+		hp_attempt__close(a->other);
+	free(a->other);
 	free(a->sites);
 	hp_maps__free(&a->maps);
-}
-
-/* Mappings of hotfixes are known by their file's name first, so that not every file is opened. */
-static struct hp_elf *hotfix_behind(struct hp_attempt *a, const struct hp_map *map)
-{
-	const char *base = strrchr(map->path, '/');
-	struct hp_elf *elf;
-
-	if (!map->inode || !base ||
-	    (strncmp(base + 1, "hotproof-", 9) && strncmp(base + 1, "memfd:hotproof-", 15)))
-		return NULL;
-	return hp_objects__get(a->proc->objects, a->process->pid, map, &elf, NULL) ? NULL : elf;
 }
 
 static bool is_this_hotfix(const struct hp_attempt *a, const struct hp_elf *elf)
@@ -126,7 +118,7 @@ const struct hp_map *hp_attempt__find_hotfix(struct hp_attempt *a)
 		const struct hp_map *map = &a->maps.items[i];
 
 		/* The room is mapped from the file's beginning, which is link address 0. */
-		if (map->offset || !is_this_hotfix(a, hotfix_behind(a, map)))
+		if (map->offset || !is_this_hotfix(a, hp_attempt__hotfix_behind(a, map)))
 			continue;
 		a->hotfix_bias = map->start;
 		found = map;
@@ -137,14 +129,31 @@ const struct hp_map *hp_attempt__find_hotfix(struct hp_attempt *a)
 	return found;
 }
 
+/* The mapping of a hotfix's first page, which the mapping @map belongs to. */
+static const struct hp_map *first_map(const struct hp_attempt *a, const struct hp_map *map)
+{
+	while (map > a->maps.items && map->offset && map[-1].inode == map->inode)
+		map--;
+	return map;
+}
+
 static void describe_jump(struct hp_attempt *a, uint64_t to, struct hp_read_back *back,
 			  struct hp_error *err)
 {
 	const struct hp_map *map = hp_maps__at(&a->maps, to);
+	const struct hp_hotfix_meta *same =
+		map ? hp_attempt__same_id_behind(a, first_map(a, map)) : NULL;
 
+	if (same) {
+		back->redirect = HP_REDIRECT_SUPERSEDED;
+		snprintf(back->reason, sizeof(back->reason),
+			 "the entry jumps to %s with sequence number %" PRIu64, same->id,
+			 same->sequence);
+		return;
+	}
 	snprintf(back->reason, sizeof(back->reason), "the entry jumps to %s",
 		 map && *map->path ? map->path : "memory of no file");
-	if (map && hotfix_behind(a, map))
+	if (map && hp_attempt__hotfix_behind(a, map))
 		hp_fail(err, HP_E_PROC_TAKEN, "another hotfix replaces it: %s", back->reason);
 	else
 		hp_fail(err, HP_E_PROC_CODE, "another patcher was here: %s", back->reason);

@@ -223,3 +223,11 @@ int hp_load__unmap(struct hp_attempt *a, struct hp_error *err)
 
 	return ret ? failed(a, ret, "cannot unmap the hotfix", err) : 0;
 }
+
+int hp_load__unmap_other(struct hp_attempt *a, struct hp_error *err)
+{
+	int64_t ret =
+		call(a, SYS_munmap, a->other->hotfix_bias, a->other->proc->image->span, 0, 0, 0, 0);
+
+	return ret ? failed(a, ret, "cannot unmap the replaced hotfix", err) : 0;
+}

@@ -41,6 +41,9 @@ int hp_proc__open(struct hp_proc **out, const char *path, struct hp_error *err)
 
 void hp_proc__close(struct hp_proc *proc)
 {
+	for (size_t i = 0; i < proc->other_count; i++)
+		hp_proc__close(proc->others[i]);
+	free(proc->others);
 	if (proc->gadgets)
 		hp_gadget_cache__close(proc->gadgets);
 	if (proc->objects)
@@ -64,6 +67,7 @@ const char *hp_outcome_name(enum hp_outcome outcome)
 		[HP_OUTCOME_ALREADY] = "already",     [HP_OUTCOME_ELIGIBLE] = "eligible",
 		[HP_OUTCOME_REVERTED] = "reverted",   [HP_OUTCOME_NOT_APPLIED] = "not-applied",
 		[HP_OUTCOME_LINGERING] = "lingering", [HP_OUTCOME_GONE] = "gone",
+		[HP_OUTCOME_REPLACED] = "replaced",
 	};
 
 	return names[outcome];
@@ -77,6 +81,7 @@ static void decide_state(struct hp_proc_look *look, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		in_place += look->targets[i].redirect == HP_REDIRECT_IN_PLACE;
 		altered |= look->targets[i].redirect != HP_REDIRECT_IN_PLACE &&
+			   look->targets[i].redirect != HP_REDIRECT_SUPERSEDED &&
 			   look->targets[i].redirect != HP_REDIRECT_ABSENT;
 	}
 	if (altered)

@@ -78,6 +78,7 @@ struct hp_proc_opts {
 enum hp_outcome {
 	HP_OUTCOME_FAILED, /* see error; the process is as it was */
 	HP_OUTCOME_APPLIED,
+	HP_OUTCOME_REPLACED, /* applied, and one of a lower sequence number taken away with it */
 	HP_OUTCOME_ALREADY,  /* it was applied: nothing was written */
 	HP_OUTCOME_ELIGIBLE, /* dry run */
 	HP_OUTCOME_REVERTED,

@@ -5,42 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "engines/proc/memory.h"
 #include "engines/proc/session.h"
-
-static size_t site_count(const struct hp_attempt *a)
-{
-	return hp_hotfix__meta(a->proc->hotfix)->forward_count;
-}
-
-/* Restore the entries that jump to us; refuse when one holds something else. */
-static int restore(struct hp_attempt *a, struct hp_error *err)
-{
-	for (size_t i = 0; i < site_count(a); i++) {
-		struct hp_read_back back = hp_attempt__read_back(a, &a->sites[i], err);
-
-		if (back.redirect != HP_REDIRECT_IN_PLACE && back.redirect != HP_REDIRECT_ABSENT)
-			return -EEXIST;
-	}
-	for (size_t i = 0; i < site_count(a); i++) {
-		const struct hp_site *site = &a->sites[i];
-		int ret;
-
-		if (hp_attempt__read_back(a, site, err).redirect != HP_REDIRECT_IN_PLACE)
-			continue;
-		ret = hp_memory__write_code(a->process->pid, site->address + site->entry.skip,
-					    site->original + site->entry.skip, site->entry.length);
-		if (ret)
-			return hp_fail_errno(err, HP_E_PROC_WRITE, ret,
-					     "process %d: the entry of %s cannot be restored",
-					     a->process->pid, site->forward->target);
-		if (hp_attempt__read_back(a, site, err).redirect != HP_REDIRECT_ABSENT)
-			return hp_fail(err, HP_E_PROC_WRITE,
-				       "process %d: the entry of %s was restored, and is not",
-				       a->process->pid, site->forward->target);
-	}
-	return 0;
-}
 
 static int unmap(struct hp_attempt *a, struct hp_unwinder *unwinder,
 		 const struct hp_arch_gadgets *gadgets, struct hp_error *err)
@@ -75,7 +40,10 @@ static int attempt(struct hp_attempt *a, struct hp_outcome_record *record,
 			record->outcome = HP_OUTCOME_NOT_APPLIED;
 		return 0;
 	}
-	ret = hp_gadget_cache__find(a->proc->gadgets, a->process->pid, &a->maps, &gadgets, err);
+	ret = hp_attempt__find_other(a, err);
+	ret = ret
+		      ?: hp_gadget_cache__find(a->proc->gadgets, a->process->pid, &a->maps,
+					       &gadgets, err);
 	ret = ret ?: hp_unwinder__open(unwinder, a->process->pid, &a->maps, err);
 	if (ret)
 		return ret;
@@ -85,7 +53,7 @@ static int attempt(struct hp_attempt *a, struct hp_outcome_record *record,
 	record->attempts++;
 	if (ret)
 		return ret;
-	ret = restore(a, err);
+	ret = hp_edits__revert(a, err);
 	if (!ret) {
 		record->outcome = HP_OUTCOME_LINGERING;
 		ret = unmap(a, *unwinder, &gadgets, err);

@@ -17,6 +17,8 @@ struct hp_proc {
 	struct hp_image *image;
 	struct hp_objects *objects;
 	struct hp_gadget_cache *gadgets;
+	struct hp_proc **others; /* hotfixes that were found in processes; owned */
+	size_t other_count;
 	char staged[PATH_MAX]; /* the copy that processes map; "" before it is made */
 };
 
@@ -37,6 +39,11 @@ struct hp_attempt {
 	struct hp_elf *target; /* the object that the process maps, not the one of our path */
 	uint64_t target_bias, hotfix_bias;
 	struct hp_site *sites;
+	/*
+	 * The hotfix of the same id and another build that the process maps, or NULL: what is
+	 * replaced, or was about to be.
+	 */
+	struct hp_attempt *other;
 	struct hp_stop *stop;
 	struct hp_inject *inject;
 };
@@ -54,6 +61,30 @@ const struct hp_map *hp_attempt__find_hotfix(struct hp_attempt *a);
 struct hp_read_back hp_attempt__read_back(struct hp_attempt *a, const struct hp_site *site,
 					  struct hp_error *err);
 
+/* The hotfix file behind @map, any hotfix's; NULL when it is none. */
+struct hp_elf *hp_attempt__hotfix_behind(struct hp_attempt *a, const struct hp_map *map);
+
+/* The metadata of the hotfix behind @map if it has our id, whatever its sequence number; or NULL. */
+const struct hp_hotfix_meta *hp_attempt__same_id_behind(struct hp_attempt *a,
+							const struct hp_map *map);
+
+/* Fill a->other. 0 when there is none. */
+int hp_attempt__find_other(struct hp_attempt *a, struct hp_error *err);
+
+/* a->other may be replaced: its sequence number is lower, and it is applied as a whole. */
+int hp_attempt__check_other(struct hp_attempt *a, struct hp_error *err);
+
+/* How many of the targets are redirected to the replacements of this attempt's hotfix. */
+size_t hp_attempt__in_place(struct hp_attempt *a);
+
+/*
+ * Write the entries of the stopped process and read them back; all as they were when it fails.
+ * An apply writes the jumps, and takes those of a->other away. A revert takes ours away: back to
+ * a->other when that was to be replaced and is still there.
+ */
+int hp_edits__apply(struct hp_attempt *a, struct hp_error *err);
+int hp_edits__revert(struct hp_attempt *a, struct hp_error *err);
+
 /* Put a copy of the hotfix where every process can map it and nobody changes it: proc->staged. */
 int hp_stage__make(struct hp_proc *proc, struct hp_error *err);
 /* Remove the copy; processes that map it keep it. */
@@ -62,6 +93,8 @@ void hp_stage__remove(struct hp_proc *proc);
 /* Map the hotfix into the stopped process at a->hotfix_bias, relocated. Undone when it fails. */
 int hp_load__map(struct hp_attempt *a, struct hp_binding *binding, struct hp_error *err);
 int hp_load__unmap(struct hp_attempt *a, struct hp_error *err);
+/* Unmap a->other, whose entries are taken away and which no thread is in. */
+int hp_load__unmap_other(struct hp_attempt *a, struct hp_error *err);
 
 /* Until when the threads may take to stop in this attempt: longer each time, never past the budget. */
 uint64_t hp_attempt__stop_deadline(const struct hp_outcome_record *record,
