@@ -50,6 +50,35 @@ static void only_halfway_work_of_a_dead_loader_is_undone(void **state)
 	}
 }
 
+/* Of a hotfix for processes: what is by half goes, what is whole stays, whoever lives or died. */
+static void processes_keep_what_is_whole(void **state)
+{
+	for (unsigned int bits = 0; bits < 1u << 4; bits++) {
+		struct hp_recover_facts f = {
+			.this_boot = bits & 1,
+			.loader_alive = bits & 2,
+			.whole = bits & 4 ? 3 : 0,
+			.half = bits & 8 ? 1 : 0,
+		};
+
+		for (int phase = HP_PHASE_LOADING; phase < HP_PHASE_DAMAGED; phase++) {
+			struct hp_journal_entry entry = entry_of(phase);
+			enum hp_recover_action wanted = HP_RECOVER_FORGET;
+			char why[160] = "";
+
+			strcpy(entry.engine, "proc");
+			if (f.this_boot && f.loader_alive && phase != HP_PHASE_APPLIED)
+				wanted = HP_RECOVER_WAIT;
+			else if (f.this_boot && f.half)
+				wanted = HP_RECOVER_UNDO;
+			else if (f.this_boot && f.whole)
+				wanted = HP_RECOVER_KEEP;
+			assert_int_equal(hp_recover__decide(&entry, &f, why, sizeof(why)), wanted);
+			assert_true(why[0]);
+		}
+	}
+}
+
 static void each_case_has_its_action(void **state)
 {
 	const struct hp_recover_facts here = {
@@ -109,6 +138,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_halfway_work_of_a_dead_loader_is_undone),
+		cmocka_unit_test(processes_keep_what_is_whole),
 		cmocka_unit_test(each_case_has_its_action),
 		cmocka_unit_test(report_holds_its_schema_and_says_what_failed),
 	};

@@ -82,3 +82,20 @@ const char *hp_build_id__format(const struct hp_build_id *id, char text[HP_BUILD
 		snprintf(text + 2 * i, 3, "%02x", id->bytes[i]);
 	return text;
 }
+
+int hp_build_id__parse(struct hp_build_id *id, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (!len || len % 2 || len > 2 * HP_BUILD_ID_MAX || strspn(text, "0123456789abcdef") != len)
+		return -EINVAL;
+	memset(id, 0, sizeof(*id));
+	id->len = len / 2;
+	for (size_t i = 0; i < id->len; i++) {
+		unsigned int byte;
+
+		sscanf(text + 2 * i, "%2x", &byte);
+		id->bytes[i] = (uint8_t)byte;
+	}
+	return 0;
+}

@@ -23,6 +23,9 @@ int hp_build_id__read(struct hp_build_id *out, const char *path);
 
 bool hp_build_id__equal(const struct hp_build_id *a, const struct hp_build_id *b);
 
+/* From hexadecimal; -EINVAL when @text is none. */
+int hp_build_id__parse(struct hp_build_id *id, const char *text);
+
 /* In hexadecimal; returns @text. */
 const char *hp_build_id__format(const struct hp_build_id *id, char text[HP_BUILD_ID_TEXT_MAX]);
 

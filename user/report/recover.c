@@ -24,8 +24,9 @@ json_t *hp_recover_report__json(const struct hp_recover_report *report)
 		const struct hp_recovery *r = &report->entries[i];
 
 		hp_json_append(&array,
-			       json_pack("{s:o, s:s, s:o, s:s, s:i, s:s, s:s, s:b, s:o}",
-					 "livepatch", hp_json_text(r->entry.hotfix), "phase",
+			       json_pack("{s:o, s:s, s:s, s:o, s:s, s:i, s:s, s:s, s:b, s:o}",
+					 "livepatch", hp_json_text(r->entry.hotfix), "engine",
+					 r->entry.engine[0] ? r->entry.engine : "unknown", "phase",
 					 hp_journal_phase__name(r->entry.phase), "file",
 					 hp_json_text_or_null(r->entry.file), "time",
 					 hp_time_text(r->entry.time).s, "pid", r->entry.pid,
@@ -49,6 +50,10 @@ static const char *outcome(const struct hp_recover_report *report, const struct 
 		       : r->done       ? "forgotten"
 				       : "NOT forgotten";
 	case HP_RECOVER_UNDO:
+		if (!strcmp(r->entry.engine, "proc"))
+			return report->dry_run ? "would be reverted in those"
+			       : r->done       ? "reverted in those"
+					       : "NOT reverted";
 		return report->dry_run ? "would be reverted and unloaded"
 		       : r->done       ? "reverted and unloaded"
 				       : "NOT reverted";

@@ -24,7 +24,8 @@ const struct hp_status_entry *hp_status_report__applied(const struct hp_status_r
 		const struct hp_status_entry *e = &report->entries[i];
 
 		/* What recover would only forget says nothing about the livepatch that is here. */
-		if (!strcmp(e->entry.hotfix, name) && e->action != HP_RECOVER_FORGET)
+		if (!strcmp(e->entry.engine, "klp") && !strcmp(e->entry.hotfix, name) &&
+		    e->action != HP_RECOVER_FORGET)
 			return e;
 	}
 	return NULL;
@@ -142,6 +143,28 @@ static json_t *unfinished_json(const struct hp_status_report *report)
 	return array;
 }
 
+/* What hotproof applied to processes, and where it is now. */
+static json_t *hotfixes_json(const struct hp_status_report *report)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < report->entry_count; i++) {
+		const struct hp_status_entry *e = &report->entries[i];
+
+		if (!strcmp(e->entry.engine, "proc"))
+			hp_json_append(
+				&array,
+				json_pack("{s:o, s:o, s:s, s:s, s:s, s:i, s:I, s:I}", "name",
+					  hp_json_text(e->entry.hotfix), "file",
+					  hp_json_text_or_null(e->entry.file), "build_id",
+					  e->entry.build_id, "time", hp_time_text(e->entry.time).s,
+					  "phase", hp_journal_phase__name(e->entry.phase), "pid",
+					  e->entry.pid, "processes", (json_int_t)e->facts.whole,
+					  "half", (json_int_t)e->facts.half));
+	}
+	return array;
+}
+
 json_t *hp_status_report__json(const struct hp_status_report *report)
 {
 	static const char *const ftrace[] = { "unknown", "works", "dead" };
@@ -150,13 +173,14 @@ json_t *hp_status_report__json(const struct hp_status_report *report)
 
 	for (size_t i = 0; i < snap->count; i++)
 		hp_json_append(&patches, patch_json(report, i));
-	return hp_json_envelope("status", 1,
-				json_pack("{s:s, s:s, s:b, s:{s:o, s:o, s:o}, s:o, s:o}", "source",
-					  snap->source == HP_KLP_FROM_KERNEL ? "kernel" : "sysfs",
-					  "ftrace", ftrace[snap->ftrace_disabled + 1], "unstable",
-					  snap->unstable, "limits", "list",
-					  hp_json_text_or_null(report->limited), "tasks",
-					  hp_json_text_or_null(report->no_progress), "journal",
-					  hp_json_text_or_null(report->no_journal), "livepatches",
-					  patches, "unfinished", unfinished_json(report)));
+	return hp_json_envelope(
+		"status", 1,
+		json_pack("{s:s, s:s, s:b, s:{s:o, s:o, s:o}, s:o, s:o, s:o}", "source",
+			  snap->source == HP_KLP_FROM_KERNEL ? "kernel" : "sysfs", "ftrace",
+			  ftrace[snap->ftrace_disabled + 1], "unstable", snap->unstable, "limits",
+			  "list", hp_json_text_or_null(report->limited), "tasks",
+			  hp_json_text_or_null(report->no_progress), "journal",
+			  hp_json_text_or_null(report->no_journal), "livepatches", patches,
+			  "hotfixes", hotfixes_json(report), "unfinished",
+			  unfinished_json(report)));
 }

@@ -206,6 +206,18 @@ static void print_blockers(const struct hp_status_report *report, const struct h
 		fprintf(out, "  and %zu more (-v shows all)\n", progress->blocker_count - shown);
 }
 
+static void print_hotfixes(const struct hp_status_report *report, FILE *out)
+{
+	for (size_t i = 0; i < report->entry_count; i++) {
+		const struct hp_status_entry *e = &report->entries[i];
+
+		if (strcmp(e->entry.engine, "proc") || e->action != HP_RECOVER_KEEP)
+			continue;
+		fprintf(out, "\n%s: %s, %s\n  'hotproof status %s' has more\n", e->entry.hotfix,
+			e->why, hp_time_text(e->entry.time).s, e->entry.file);
+	}
+}
+
 static void print_unfinished(const struct hp_status_report *report, FILE *out)
 {
 	bool recover = false;
@@ -260,6 +272,7 @@ int hp_status_report__print(const struct hp_status_report *report, FILE *out, bo
 	for (size_t i = 0; i < snap->count; i++)
 		if (snap->patches[i].transition && report->progress.total)
 			print_blockers(report, &snap->patches[i], out, verbosity > 0);
+	print_hotfixes(report, out);
 	print_unfinished(report, out);
 	print_limits(report, out);
 	return ferror(out) ? -EIO : 0;

@@ -8,20 +8,71 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "engines/klp/sysfs.h"
+#include "engines/proc/survey.h"
+
+static bool is_proc(const struct hp_journal_entry *entry)
+{
+	return !strcmp(entry->engine, "proc");
+}
+
+static void look_at_processes(const struct hp_journal_entry *entry, struct hp_recover_facts *facts)
+{
+	struct hp_proc_survey survey;
+	struct hp_build_id id;
+	struct hp_error err = { 0 };
+
+	if (hp_build_id__parse(&id, entry->build_id) ||
+	    hp_proc_survey__make(&survey, entry->file, &id, &err)) {
+		hp_debug("%s: %s", entry->hotfix, err.message);
+		return;
+	}
+	facts->whole = survey.whole;
+	facts->half = survey.half_count;
+	hp_proc_survey__free(&survey);
+}
 
 void hp_recover__look(const struct hp_journal_entry *entry, struct hp_recover_facts *facts)
 {
 	char srcversion[sizeof(entry->srcversion)];
 
+	memset(facts, 0, sizeof(*facts));
 	facts->this_boot = hp_journal_entry__this_boot(entry);
 	facts->loader_alive = hp_journal_entry__loader_alive(entry);
+	if (is_proc(entry)) {
+		look_at_processes(entry, facts);
+		return;
+	}
 	facts->registered = hp_klp_sysfs__exists(NULL, entry->hotfix);
 	facts->loaded = hp_klp_sysfs__module_exists(NULL, entry->hotfix);
 	hp_klp_sysfs__srcversion(NULL, entry->hotfix, srcversion, sizeof(srcversion));
 	/* A module may have none. */
 	facts->same_file =
 		!entry->srcversion[0] || !srcversion[0] || !strcmp(entry->srcversion, srcversion);
+}
+
+/*
+ * Each process was a transaction of its own, and read back before the next one's turn: what is
+ * whole stays, whatever became of the loader.
+ */
+static enum hp_recover_action decide_processes(const struct hp_journal_entry *entry,
+					       const struct hp_recover_facts *facts, char *why,
+					       size_t size)
+{
+	if (facts->half) {
+		snprintf(why, size, "%zu process%s it by half%s", facts->half,
+			 facts->half == 1 ? " has" : "es have",
+			 entry->phase == HP_PHASE_APPLIED ? "" : ": its loader died");
+		return HP_RECOVER_UNDO;
+	}
+	if (facts->whole) {
+		snprintf(why, size, "applied to %zu process%s", facts->whole,
+			 facts->whole == 1 ? "" : "es");
+		return HP_RECOVER_KEEP;
+	}
+	snprintf(why, size, "no process has it");
+	return HP_RECOVER_FORGET;
 }
 
 enum hp_recover_action hp_recover__decide(const struct hp_journal_entry *entry,
@@ -40,6 +91,8 @@ enum hp_recover_action hp_recover__decide(const struct hp_journal_entry *entry,
 		snprintf(why, size, "hotproof (pid %d) is at work on it", entry->pid);
 		return HP_RECOVER_WAIT;
 	}
+	if (is_proc(entry))
+		return decide_processes(entry, facts, why, size);
 	if (facts->loaded && !facts->same_file) {
 		snprintf(why, size, "somebody has loaded another module of that name since");
 		return HP_RECOVER_FORGET;

@@ -21,7 +21,9 @@ struct hp_recover_facts {
 	bool loader_alive;
 	bool registered; /* the kernel has a livepatch of that name */
 	bool loaded;	 /* and a module */
-	bool same_file;	 /* the loaded module may be the one that was applied (srcversion) */
+	/* Of an entry of the proc engine: processes that have all of it, and a part. */
+	size_t whole, half;
+	bool same_file; /* the loaded module may be the one that was applied (srcversion) */
 };
 
 /* Find the facts for @entry on this host. */

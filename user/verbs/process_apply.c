@@ -7,6 +7,7 @@
 #include "base/interrupt.h"
 #include "report/error.h"
 #include "verbs/process.h"
+#include "verbs/process_journal.h"
 
 #define DEFAULT_BUDGET_NS (30 * HP_NSEC_PER_SEC)
 
@@ -96,6 +97,7 @@ int hp_process__apply(const struct hp_command *cmd, int argc, char **argv)
 	};
 	struct hp_processes_report report = { .action = HP_ACTION_APPLY };
 	struct hp_globals globals = { 0 };
+	struct hp_process_journal journal = { 0 };
 	struct hp_proc *proc = NULL;
 	struct hp_error err = { 0 };
 	int first = hp_options_parse(cmd, options, &globals, argc, argv, &err), ret;
@@ -115,7 +117,11 @@ int hp_process__apply(const struct hp_command *cmd, int argc, char **argv)
 	if (!ret && !report.count)
 		ret = hp_fail(&err, HP_E_NO_PROCESS, "no process maps %s",
 			      hp_hotfix__meta(report.hotfix)->target_path);
+	if (!ret && !opts.dry_run)
+		ret = hp_process_journal__begin(&journal, proc, HP_PHASE_LOADING, opts.deadline,
+						&err);
 	ret = ret ?: act(proc, &report, &scope, hp_proc__apply, &opts, &err);
+	hp_process_journal__end(&journal, &report);
 	report.total_ns = hp_now_ns() - start;
 	return finish(&globals, cmd->name, proc, &report, ret, &err);
 }
@@ -131,6 +137,7 @@ int hp_process__revert(const struct hp_command *cmd, int argc, char **argv)
 					     { 0 } };
 	struct hp_processes_report report = { .action = HP_ACTION_REVERT };
 	struct hp_globals globals = { 0 };
+	struct hp_process_journal journal = { 0 };
 	struct hp_proc *proc = NULL;
 	struct hp_error err = { 0 };
 	int first = hp_options_parse(cmd, options, &globals, argc, argv, &err), ret;
@@ -142,7 +149,11 @@ int hp_process__revert(const struct hp_command *cmd, int argc, char **argv)
 	opts.deadline = start + budget;
 	hp_interrupt_catch();
 	ret = hp_process__open(&proc, &report, &scope, argc, argv, first, &err);
+	ret = ret
+		      ?: hp_process_journal__begin(&journal, proc, HP_PHASE_REVERTING,
+						   opts.deadline, &err);
 	ret = ret ?: act(proc, &report, &scope, hp_proc__revert, &opts, &err);
+	hp_process_journal__end(&journal, &report);
 	report.total_ns = hp_now_ns() - start;
 	return finish(&globals, cmd->name, proc, &report, ret, &err);
 }

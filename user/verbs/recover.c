@@ -2,15 +2,18 @@
 /* hotproof recover: clean up after a hotproof that was killed. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "engines/klp/klp.h"
+#include "engines/proc/survey.h"
 #include "report/error.h"
 #include "report/json.h"
 #include "report/recover.h"
 #include "state/journal.h"
 #include "state/recover.h"
+#include "verbs/process_journal.h"
 #include "verbs/verbs.h"
 
 #define DEFAULT_BUDGET (30 * HP_NSEC_PER_SEC)
@@ -37,6 +40,58 @@ static int undo(struct hp_journal *journal, struct hp_recovery *r, uint64_t budg
 	return ret;
 }
 
+/* What is by half in a process is taken away there; what is whole elsewhere stays. */
+static int undo_in_processes(struct hp_journal *journal, struct hp_recovery *r, uint64_t budget,
+			     size_t *whole)
+{
+	struct hp_proc_opts opts = { .deadline = hp_now_ns() + budget };
+	_cleanup_free_ struct hp_outcome_record *records = NULL;
+	struct hp_journal_entry entry = r->entry;
+	struct hp_proc_survey survey;
+	struct hp_build_id id;
+	int ret;
+
+	if (hp_build_id__parse(&id, entry.build_id))
+		return hp_fail(&r->err, HP_E_INTERNAL, "the entry has no build-id");
+	ret = hp_proc_survey__make(&survey, entry.file, &id, &r->err);
+	if (ret)
+		return ret;
+	*whole = survey.whole;
+	records = calloc(survey.half_count + 1, sizeof(*records));
+	if (!records)
+		ret = hp_fail(&r->err, HP_E_NOMEM, "out of memory");
+	ret = ret ?: hp_journal__set_phase(journal, &entry, HP_PHASE_REVERTING, &r->err);
+	for (size_t i = 0; i < survey.half_count && !ret; i++)
+		records[i].process = survey.half[i];
+	if (!ret)
+		hp_proc__revert(survey.proc, records, survey.half_count, &opts);
+	for (size_t i = 0; i < survey.half_count && !ret; i++) {
+		if (records[i].outcome != HP_OUTCOME_FAILED &&
+		    records[i].outcome != HP_OUTCOME_LINGERING)
+			continue;
+		r->err = records[i].error;
+		ret = -EBUSY;
+	}
+	hp_proc_survey__free(&survey);
+	return ret;
+}
+
+static int recover_processes(struct hp_journal *journal, struct hp_recovery *r, uint64_t budget,
+			     size_t whole)
+{
+	int ret = 0;
+
+	if (r->action == HP_RECOVER_UNDO)
+		ret = undo_in_processes(journal, r, budget, &whole);
+	if (ret)
+		return ret;
+	if (!whole)
+		return hp_process_journal__forget(journal, &r->entry, &r->err);
+	return r->entry.phase == HP_PHASE_APPLIED
+		       ? 0
+		       : hp_journal__set_phase(journal, &r->entry, HP_PHASE_APPLIED, &r->err);
+}
+
 static void recover_one(struct hp_journal *journal, struct hp_recovery *r, uint64_t budget,
 			bool dry_run)
 {
@@ -45,7 +100,17 @@ static void recover_one(struct hp_journal *journal, struct hp_recovery *r, uint6
 
 	hp_recover__look(&r->entry, &facts);
 	r->action = hp_recover__decide(&r->entry, &facts, r->why, sizeof(r->why));
-	if (dry_run || r->action == HP_RECOVER_KEEP || r->action == HP_RECOVER_WAIT)
+	if (dry_run || r->action == HP_RECOVER_WAIT)
+		return;
+	if (!strcmp(r->entry.engine, "proc")) {
+		struct hp_journal_entry found = r->entry;
+
+		r->done = !recover_processes(journal, r, budget, facts.whole) &&
+			  r->action != HP_RECOVER_KEEP;
+		r->entry = found;
+		return;
+	}
+	if (r->action == HP_RECOVER_KEEP)
 		return;
 	if (r->action == HP_RECOVER_UNDO)
 		ret = undo(journal, r, budget);

@@ -69,6 +69,14 @@ static void read_journal(struct hp_status_report *report)
 	}
 }
 
+static bool has_hotfixes(const struct hp_status_report *report)
+{
+	for (size_t i = 0; i < report->entry_count; i++)
+		if (!strcmp(report->entries[i].entry.engine, "proc"))
+			return true;
+	return false;
+}
+
 static int gather(struct hp_status_report *report, struct hp_error *err)
 {
 	__cleanup(hp_cleanup_hp_klp_reader__close) struct hp_klp_reader *reader = NULL;
@@ -76,12 +84,21 @@ static int gather(struct hp_status_report *report, struct hp_error *err)
 	int ret;
 
 	hp_klp_reader__open(&reader, &why);
-	ret = read_list(reader, &why, report, err);
-	if (ret)
-		return ret;
-	read_tasks(reader, report);
 	read_journal(report);
-	return 0;
+	ret = read_list(reader, &why, report, err);
+	/* A kernel without livepatches may have hotfixes in processes. */
+	if (ret && err->reason == HP_E_KLP_UNSUPPORTED && has_hotfixes(report)) {
+		report->snap = calloc(1, sizeof(*report->snap));
+		if (!report->snap)
+			return hp_fail(err, HP_E_NOMEM, "out of memory");
+		report->snap->source = HP_KLP_FROM_SYSFS;
+		report->snap->ftrace_disabled = -1;
+		snprintf(report->limited, sizeof(report->limited), "%s", err->message);
+		return 0;
+	}
+	if (!ret)
+		read_tasks(reader, report);
+	return ret;
 }
 
 HP_VERB(status)

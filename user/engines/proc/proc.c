@@ -60,6 +60,12 @@ const struct hp_hotfix *hp_proc__hotfix(const struct hp_proc *proc)
 	return proc->hotfix;
 }
 
+int hp_proc__stage(struct hp_proc *proc, const char **path, struct hp_error *err)
+{
+	*path = proc->staged;
+	return hp_stage__make(proc, err);
+}
+
 const char *hp_outcome_name(enum hp_outcome outcome)
 {
 	static const char *const names[] = {

@@ -28,6 +28,12 @@ HP_DEFINE_CLEANUP(struct hp_proc *, hp_proc__close)
 
 const struct hp_hotfix *hp_proc__hotfix(const struct hp_proc *proc);
 
+/*
+ * Put the copy of the hotfix in place that processes map: *@path, owned by @proc. An apply does it
+ * too; what is removed later is for the caller to know.
+ */
+int hp_proc__stage(struct hp_proc *proc, const char **path, struct hp_error *err);
+
 /* How a process stands to the hotfix as a whole. */
 enum hp_proc_state {
 	HP_PROC_ABSENT,	 /* nothing of it is there */

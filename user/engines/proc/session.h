@@ -87,8 +87,6 @@ int hp_edits__revert(struct hp_attempt *a, struct hp_error *err);
 
 /* Put a copy of the hotfix where every process can map it and nobody changes it: proc->staged. */
 int hp_stage__make(struct hp_proc *proc, struct hp_error *err);
-/* Remove the copy; processes that map it keep it. */
-void hp_stage__remove(struct hp_proc *proc);
 
 /* Map the hotfix into the stopped process at a->hotfix_bias, relocated. Undone when it fails. */
 int hp_load__map(struct hp_attempt *a, struct hp_binding *binding, struct hp_error *err);

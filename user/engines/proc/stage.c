@@ -102,9 +102,3 @@ int hp_stage__make(struct hp_proc *proc, struct hp_error *err)
 	proc->staged[0] = '\0';
 	return ret;
 }
-
-void hp_stage__remove(struct hp_proc *proc)
-{
-	if (proc->staged[0])
-		unlink(proc->staged);
-}
