@@ -13,6 +13,7 @@
 
 hotproof=$top/build/hotproof
 fixtures=$scratch/fixtures
+wrapper=() # a command that execs the daemon
 commands=$scratch/commands # a workload of --exercise may write to it too
 export HOTPROOF_INCLUDE_DIR=$top/include HOTPROOF_STATE_DIR=$scratch/state
 
@@ -40,7 +41,7 @@ start_daemon() {
 	rm -f "$commands" "$scratch/answers"
 	mkfifo "$commands" "$scratch/answers"
 	exec {from}<>"$scratch/answers"
-	"$fixtures/daemon" "$@" <"$commands" >"$scratch/answers" {from}<&- &
+	"${wrapper[@]}" "$fixtures/daemon" "$@" <"$commands" >"$scratch/answers" {from}<&- &
 	daemon=$!
 	trap 'kill -KILL "$daemon" 2>/dev/null; rm -rf -- "$scratch"' EXIT
 	exec {to}>"$commands"

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The symbols of an ELF file: dynamic ones with their versions, .symtab, the separate debug file. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "host/elf_file_private.h"
 
-#define DEBUG_FOLDER "/usr/lib/debug/.build-id"
+#define DEBUG_FOLDER "/usr/lib/debug"
 
 /* What is asked for. */
 struct query {
@@ -130,14 +132,16 @@ static int search(const struct table *t, const struct query *q, struct hp_elf_sy
 
 static struct hp_elf *debug_file(struct hp_elf *elf)
 {
-	char hex[HP_BUILD_ID_TEXT_MAX], path[sizeof(DEBUG_FOLDER) + sizeof(hex) + 16];
+	const char *folder = getenv("HOTPROOF_DEBUG_DIR") ?: DEBUG_FOLDER;
+	char hex[HP_BUILD_ID_TEXT_MAX], path[PATH_MAX];
 
 	if (elf->debug_tried || !elf->has_build_id)
 		return elf->debug;
 	elf->debug_tried = true;
 	hp_build_id__format(&elf->build_id, hex);
-	snprintf(path, sizeof(path), DEBUG_FOLDER "/%.2s/%s.debug", hex, hex + 2);
-	if (hp_elf__open(&elf->debug, path, NULL))
+	if (snprintf(path, sizeof(path), "%s/.build-id/%.2s/%s.debug", folder, hex, hex + 2) >=
+		    (int)sizeof(path) ||
+	    hp_elf__open(&elf->debug, path, NULL))
 		return NULL;
 	if (!elf->debug->has_build_id ||
 	    !hp_build_id__equal(&elf->debug->build_id, &elf->build_id)) {
