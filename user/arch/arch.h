@@ -55,6 +55,10 @@ int hp_arch__body_offset(const uint8_t *code, size_t len, const struct hp_arch_e
  */
 bool hp_arch__jumps_into_entry(const uint8_t *code, size_t len, const struct hp_arch_entry *entry);
 
+/* True if the instruction @code jumps, or calls, to where memory says (through a table). */
+bool hp_arch__is_indirect_jump(const uint8_t *code, size_t len);
+bool hp_arch__is_indirect_call(const uint8_t *code, size_t len);
+
 /* relocations */
 
 extern const uint16_t hp_arch_elf_machine; /* EM_* */

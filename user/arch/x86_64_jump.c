@@ -140,6 +140,26 @@ bool hp_arch__jumps_into_entry(const uint8_t *code, size_t len, const struct hp_
 	return false;
 }
 
+/* ff /2 is call r/m64, ff /4 is jmp r/m64, with prefixes (bnd, notrack, rex) in front. */
+static bool is_indirect(const uint8_t *code, size_t len, uint8_t extension)
+{
+	size_t at = 0;
+
+	while (at < len && (code[at] == 0xf2 || code[at] == 0x3e || (code[at] & 0xf0) == 0x40))
+		at++;
+	return at + 1 < len && code[at] == 0xff && ((code[at + 1] >> 3) & 7) == extension;
+}
+
+bool hp_arch__is_indirect_jump(const uint8_t *code, size_t len)
+{
+	return is_indirect(code, len, 4);
+}
+
+bool hp_arch__is_indirect_call(const uint8_t *code, size_t len)
+{
+	return is_indirect(code, len, 2);
+}
+
 enum hp_arch_reloc hp_arch__reloc(uint32_t type)
 {
 	switch (type) {

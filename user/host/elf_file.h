@@ -35,6 +35,12 @@ const GElf_Phdr *hp_elf__segment(const struct hp_elf *elf, size_t i);
 /* The section called @name, NULL when there is none. */
 Elf_Scn *hp_elf__find_section(struct hp_elf *elf, const char *name, GElf_Shdr *shdr);
 
+/*
+ * @elf itself or its separate debug file, whichever has the section @name with contents; NULL when
+ * neither has. Owned by @elf.
+ */
+struct hp_elf *hp_elf__with_section(struct hp_elf *elf, const char *name);
+
 /* Read @len bytes of the file at a link address; -EFAULT when it does not hold all of them. */
 int hp_elf__read(const struct hp_elf *elf, uint64_t address, void *buf, size_t len);
 

@@ -197,3 +197,17 @@ int hp_elf__find_dynamic(struct hp_elf *elf, const char *name, const char *versi
 	out->source = "dynsym";
 	return search(&t, &q, out);
 }
+
+static bool has_section(struct hp_elf *elf, const char *name)
+{
+	GElf_Shdr shdr;
+
+	return hp_elf__find_section(elf, name, &shdr) && shdr.sh_type != SHT_NOBITS;
+}
+
+struct hp_elf *hp_elf__with_section(struct hp_elf *elf, const char *name)
+{
+	if (has_section(elf, name))
+		return elf;
+	return debug_file(elf) && has_section(elf->debug, name) ? elf->debug : NULL;
+}

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/spawn.h"
+#include "hotfix/copies.h"
 #include "hotfix/elf_hotfix.h"
 #include "hotfix/image.h"
 #include "hotfix/resolve.h"
@@ -263,6 +264,7 @@ static int make(const struct hp_build *build, const struct workshop *w, const ch
 	ret = ret ?: compile(build, w, err);
 	ret = ret ?: hp_elf__open(&object, w->object, err);
 	ret = ret ?: hp_resolve__run(object, target, meta, err);
+	ret = ret ?: hp_copies__find(target, meta, err);
 	ret = ret ?: write_note(w, meta, err);
 	ret = ret ?: link_hotfix(w, meta->target_path, is_library(target), output, err);
 	return ret ?: check_output(output, err);

@@ -45,6 +45,26 @@ struct hp_reverse {
 	uint64_t address; /* link address in the target object */
 };
 
+/* What there is to know about a target that the attaches do not say. */
+enum hp_remark_kind {
+	HP_REMARK_CALLS,    /* count: direct calls in the target file */
+	HP_REMARK_COLD,	    /* address, size: a part of the target that lies elsewhere */
+	HP_REMARK_CLONE,    /* address, size: a copy under another name, not redirected */
+	HP_REMARK_INLINED,  /* count: copies within other functions, not redirected */
+	HP_REMARK_NOT_SEEN, /* of no target: what could not be looked for */
+	HP_REMARK_KINDS,
+};
+
+struct hp_remark {
+	enum hp_remark_kind kind;
+	char *target; /* as in the forward attach, or "" */
+	char *text;   /* for people */
+	uint64_t count, address, size;
+};
+
+/* True if the fix may be less than its author believes. */
+bool hp_remark__is_warning(const struct hp_remark *remark);
+
 struct hp_hotfix_meta {
 	char *id;
 	uint64_t sequence;
@@ -57,6 +77,8 @@ struct hp_hotfix_meta {
 	size_t forward_count;
 	struct hp_reverse *reverse;
 	size_t reverse_count;
+	struct hp_remark *remarks;
+	size_t remark_count;
 };
 
 void hp_hotfix_meta__free(struct hp_hotfix_meta *meta);

@@ -36,6 +36,13 @@ void hp_hotfix__print(const struct hp_hotfix *hotfix, FILE *out)
 		else
 			fprintf(out, "  %s -> another library's, when applied\n", r->symbol);
 	}
+	fprintf(out, "In the target file:\n");
+	for (size_t i = 0; i < meta->remark_count; i++) {
+		const struct hp_remark *r = &meta->remarks[i];
+
+		fprintf(out, "%s%s%s%s\n", hp_remark__is_warning(r) ? "Warning: " : "  ", r->target,
+			*r->target ? ": " : "", r->text);
+	}
 }
 
 json_t *hp_hotfix__report(const struct hp_hotfix *hotfix)

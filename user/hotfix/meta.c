@@ -39,6 +39,11 @@ void hp_hotfix_meta__free(struct hp_hotfix_meta *meta)
 		free(meta->reverse[i].symbol);
 		free(meta->reverse[i].name);
 	}
+	for (size_t i = 0; i < meta->remark_count; i++) {
+		free(meta->remarks[i].target);
+		free(meta->remarks[i].text);
+	}
+	free(meta->remarks);
 	free(meta->cves);
 	free(meta->forward);
 	free(meta->reverse);
@@ -55,6 +60,34 @@ static json_t *hex(const uint8_t *bytes, size_t len)
 	if (len > 64)
 		return NULL;
 	return json_string(sodium_bin2hex(text, sizeof(text), bytes, len));
+}
+
+static const char *const remark_kinds[] = {
+	[HP_REMARK_CALLS] = "calls",	   [HP_REMARK_COLD] = "cold",
+	[HP_REMARK_CLONE] = "clone",	   [HP_REMARK_INLINED] = "inlined",
+	[HP_REMARK_NOT_SEEN] = "not-seen",
+};
+
+bool hp_remark__is_warning(const struct hp_remark *remark)
+{
+	return remark->kind >= HP_REMARK_CLONE;
+}
+
+static json_t *remarks_json(const struct hp_hotfix_meta *meta)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < meta->remark_count; i++) {
+		const struct hp_remark *r = &meta->remarks[i];
+
+		hp_json_append(&array,
+			       json_pack("{s:s,s:o,s:o,s:I,s:o,s:I}", "kind", remark_kinds[r->kind],
+					 "target", hp_json_text(r->target), "text",
+					 hp_json_text(r->text), "count", (json_int_t)r->count,
+					 "address", hp_json_address(r->address), "size",
+					 (json_int_t)r->size));
+	}
+	return array;
 }
 
 json_t *hp_hotfix_meta__json(const struct hp_hotfix_meta *meta)
@@ -81,11 +114,12 @@ json_t *hp_hotfix_meta__json(const struct hp_hotfix_meta *meta)
 						   r->name, "address", hp_json_address(r->address))
 				       : json_pack("{s:s}", "symbol", r->symbol));
 	}
-	return json_pack("{s:i,s:s,s:I,s:s,s:o,s:{s:s,s:o},s:o,s:o}", "format", HP_HOTFIX_FORMAT,
-			 "id", meta->id, "sequence", (json_int_t)meta->sequence, "description",
-			 meta->description ?: "", "cves", cves, "target", "path", meta->target_path,
-			 "build_id", hex(meta->target_id.bytes, meta->target_id.len), "forward",
-			 forward, "reverse", reverse);
+	return json_pack("{s:i,s:s,s:I,s:s,s:o,s:{s:s,s:o},s:o,s:o,s:o}", "format",
+			 HP_HOTFIX_FORMAT, "id", meta->id, "sequence", (json_int_t)meta->sequence,
+			 "description", meta->description ?: "", "cves", cves, "target", "path",
+			 meta->target_path, "build_id",
+			 hex(meta->target_id.bytes, meta->target_id.len), "forward", forward,
+			 "reverse", reverse, "remarks", remarks_json(meta));
 }
 
 static bool parse_hex(uint8_t *out, size_t size, size_t *len, const char *text)
@@ -185,6 +219,41 @@ static int parse_reverse(struct hp_hotfix_meta *meta, json_t *array, struct hp_e
 	return 0;
 }
 
+static int parse_remarks(struct hp_hotfix_meta *meta, json_t *array, struct hp_error *err)
+{
+	size_t i;
+	json_t *item;
+
+	meta->remarks = calloc(json_array_size(array) + 1, sizeof(*meta->remarks));
+	if (!meta->remarks)
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	json_array_foreach(array, i, item)
+	{
+		struct hp_remark *r = &meta->remarks[meta->remark_count];
+		const char *kind, *target, *text, *address;
+		json_int_t count, size;
+		json_error_t why;
+
+		if (json_unpack_ex(item, &why, JSON_STRICT, "{s:s,s:s,s:s,s:I,s:s,s:I}", "kind",
+				   &kind, "target", &target, "text", &text, "count", &count,
+				   "address", &address, "size", &size))
+			return bad(err, why.text);
+		while (r->kind < HP_REMARK_KINDS && strcmp(kind, remark_kinds[r->kind]))
+			r->kind++;
+		if (r->kind == HP_REMARK_KINDS || count < 0 || size < 0 ||
+		    !parse_address(&r->address, address))
+			return bad(err, "a remark");
+		r->count = (uint64_t)count;
+		r->size = (uint64_t)size;
+		r->target = strdup(target);
+		r->text = strdup(text);
+		meta->remark_count++;
+		if (!r->target || !r->text)
+			return hp_fail(err, HP_E_NOMEM, "out of memory");
+	}
+	return 0;
+}
+
 static int parse_cves(struct hp_hotfix_meta *meta, json_t *array, struct hp_error *err)
 {
 	size_t i;
@@ -208,7 +277,7 @@ static int parse_cves(struct hp_hotfix_meta *meta, json_t *array, struct hp_erro
 static int parse_object(struct hp_hotfix_meta *meta, json_t *root, struct hp_error *err)
 {
 	const char *id, *description, *path, *build_id;
-	json_t *cves, *forward, *reverse;
+	json_t *cves, *forward, *reverse, *remarks = NULL;
 	json_int_t sequence;
 	json_error_t why;
 	int format, ret;
@@ -219,11 +288,14 @@ static int parse_object(struct hp_hotfix_meta *meta, json_t *root, struct hp_err
 		return hp_fail(err, HP_E_HOTFIX,
 			       "the hotfix has format %d, and this hotproof reads %d", format,
 			       HP_HOTFIX_FORMAT);
-	if (json_unpack_ex(root, &why, JSON_STRICT, "{s:i,s:s,s:I,s:s,s:o,s:{s:s,s:s !},s:o,s:o}",
-			   "format", &format, "id", &id, "sequence", &sequence, "description",
-			   &description, "cves", &cves, "target", "path", &path, "build_id",
-			   &build_id, "forward", &forward, "reverse", &reverse))
+	if (json_unpack_ex(root, &why, JSON_STRICT,
+			   "{s:i,s:s,s:I,s:s,s:o,s:{s:s,s:s !},s:o,s:o,s?o}", "format", &format,
+			   "id", &id, "sequence", &sequence, "description", &description, "cves",
+			   &cves, "target", "path", &path, "build_id", &build_id, "forward",
+			   &forward, "reverse", &reverse, "remarks", &remarks))
 		return bad(err, why.text);
+	if (remarks && !json_is_array(remarks))
+		return bad(err, "a list is not a list");
 	if (!json_is_array(cves) || !json_is_array(forward) || !json_is_array(reverse))
 		return bad(err, "a list is not a list");
 	if (!hp_hotfix_id__valid(id))
@@ -243,7 +315,8 @@ static int parse_object(struct hp_hotfix_meta *meta, json_t *root, struct hp_err
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	ret = parse_cves(meta, cves, err);
 	ret = ret ?: parse_forward(meta, forward, err);
-	return ret ?: parse_reverse(meta, reverse, err);
+	ret = ret ?: parse_reverse(meta, reverse, err);
+	return ret || !remarks ? ret : parse_remarks(meta, remarks, err);
 }
 
 int hp_hotfix_meta__parse(struct hp_hotfix_meta *meta, const char *text, size_t len,

@@ -151,7 +151,7 @@ json_t *hp_processes_report__json(const struct hp_processes_report *report)
 {
 	const struct hp_hotfix_meta *meta = hp_hotfix__meta(report->hotfix);
 	char own[HP_BUILD_ID_TEXT_MAX], target[HP_BUILD_ID_TEXT_MAX];
-	json_t *rows = json_array(), *exercise = json_null(), *body;
+	json_t *rows = json_array(), *warnings = json_array(), *exercise = json_null(), *body;
 
 	for (size_t i = 0; i < report->count; i++)
 		hp_json_append(&rows, row_json(report, &report->rows[i]));
@@ -160,13 +160,19 @@ json_t *hp_processes_report__json(const struct hp_processes_report *report)
 				     "status", report->exercise.status);
 	hp_build_id__format(hp_elf__build_id(hp_hotfix__elf(report->hotfix)), own);
 	hp_build_id__format(&meta->target_id, target);
-	body = json_pack("{s:s,s:{s:s,s:I,s:s},s:{s:o,s:s},s:o,s:I,s:I,s:o,s:o,s:o,s:i}", "action",
-			 action_names[report->action], "hotfix", "id", meta->id, "sequence",
-			 (json_int_t)meta->sequence, "build_id", own, "target", "path",
-			 hp_json_text(meta->target_path), "build_id", target, "processes", rows,
-			 "unreadable", (json_int_t)report->unreadable, "total_ns",
-			 (json_int_t)report->total_ns, "window_ns", json_null(), "exercise",
-			 exercise, "verdict",
+	for (size_t i = 0; i < meta->remark_count; i++)
+		if (hp_remark__is_warning(&meta->remarks[i]))
+			hp_json_append(&warnings,
+				       json_pack("{s:o,s:o}", "target",
+						 hp_json_text_or_null(meta->remarks[i].target),
+						 "text", hp_json_text(meta->remarks[i].text)));
+	body = json_pack("{s:s,s:{s:s,s:I,s:s},s:{s:o,s:s},s:o,s:o,s:I,s:I,s:o,s:o,s:o,s:i}",
+			 "action", action_names[report->action], "hotfix", "id", meta->id,
+			 "sequence", (json_int_t)meta->sequence, "build_id", own, "target", "path",
+			 hp_json_text(meta->target_path), "build_id", target, "warnings", warnings,
+			 "processes", rows, "unreadable", (json_int_t)report->unreadable,
+			 "total_ns", (json_int_t)report->total_ns, "window_ns", json_null(),
+			 "exercise", exercise, "verdict",
 			 report->action == HP_ACTION_VERIFY
 				 ? json_string(hp_verdict__name(report->verdict))
 				 : json_null(),

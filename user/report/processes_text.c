@@ -124,6 +124,10 @@ int hp_processes_report__print(const struct hp_processes_report *report, FILE *o
 
 	fprintf(out, "%s (sequence %" PRIu64 ") for %s\n", meta->id, meta->sequence,
 		meta->target_path);
+	for (size_t i = 0; i < meta->remark_count && report->action != HP_ACTION_REVERT; i++)
+		if (hp_remark__is_warning(&meta->remarks[i]))
+			fprintf(out, "Warning: %s%s%s\n", meta->remarks[i].target,
+				*meta->remarks[i].target ? ": " : "", meta->remarks[i].text);
 	for (size_t i = 0; i < report->count && !ret; i++)
 		ret = acted ? add_outcome(table, &report->rows[i].record)
 			    : add_targets(table, report, &report->rows[i]);

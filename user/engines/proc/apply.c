@@ -187,7 +187,9 @@ static int check_threads(struct hp_attempt *a, struct hp_error *err)
 static int check_stacks(struct hp_attempt *a, struct hp_unwinder *unwinder, bool entry_only,
 			struct hp_error *err)
 {
-	_cleanup_free_ struct hp_range *ranges = calloc(site_count(a) + 1, sizeof(*ranges));
+	const struct hp_hotfix_meta *meta = hp_hotfix__meta(a->proc->hotfix);
+	_cleanup_free_ struct hp_range *ranges =
+		calloc(site_count(a) + meta->remark_count + 1, sizeof(*ranges));
 	size_t count = 0;
 
 	if (!ranges)
@@ -198,6 +200,14 @@ static int check_stacks(struct hp_attempt *a, struct hp_unwinder *unwinder, bool
 			.end = a->sites[i].address + a->sites[i].forward->size,
 			.name = a->sites[i].forward->target,
 		};
+	for (size_t i = 0; i < meta->remark_count && !entry_only; i++)
+		if (meta->remarks[i].kind == HP_REMARK_COLD)
+			ranges[count++] = (struct hp_range){
+				.start = a->target_bias + meta->remarks[i].address,
+				.end = a->target_bias + meta->remarks[i].address +
+				       meta->remarks[i].size,
+				.name = meta->remarks[i].target,
+			};
 	if (a->other)
 		ranges[count++] = (struct hp_range){
 			.start = a->other->hotfix_bias,
