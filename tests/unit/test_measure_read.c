@@ -38,6 +38,7 @@ static int setup(void **state)
 	side->probe_cost = 120.25;
 	side->window_ns = 5000000000;
 	side->untimed = 7;
+	side->misses = HP_COUNT_UNKNOWN; /* of a kprobe: null in JSON */
 	for (uint64_t ns = 1; ns < 1ull << 40; ns = ns * 3 + 1)
 		hp_hist__add(hist, ns);
 	hp_measure_report__stamp(&report);
@@ -82,6 +83,7 @@ static void same_numbers(void **state)
 	assert_true(read->probe_cost == wrote->probe_cost);
 	assert_int_equal(read->window_ns, wrote->window_ns);
 	assert_int_equal(read->untimed, 7);
+	assert_true(read->misses == HP_COUNT_UNKNOWN);
 	hp_measure_report__free(&back);
 }
 

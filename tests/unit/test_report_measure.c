@@ -103,6 +103,10 @@ static void too_few_calls(void **state)
 	text = print(report, false);
 	assert_contains(text, "difference: not enough calls: 7 (30 are needed)\n");
 	assert_contains(text, "own 120 ns; 3 calls could not be timed\n");
+	free(text);
+	report->functions->side[HP_MEASURE_NEW].misses = HP_COUNT_UNKNOWN;
+	text = print(report, false);
+	assert_contains(text, "3 calls could not be timed; misses unknown\n");
 	assert_valid("measure", hp_measure_report__json(report));
 }
 

@@ -161,11 +161,37 @@ static void text_tells_what_is_wrong(void **state)
 			      "    redirected calls seen by fentry at new_getpgid\n"
 			      "    stale calls seen by kprobe at do_getpgid+0x5, 1 missed\n");
 	assert_contains(text, "0xffffffff81000100 caller+0x12  call, 600 redirected, 7 stale\n");
+	assert_lacks(text, "misses unknown");
 	assert_contains(text, "may be called through pointers");
 	assert_contains(text, "\nstale: 1 of 2 targets live");
 	assert_lacks(text, "live  fix_getpgid: vmlinux/do_getpgid");
 	assert_lacks(text, "0xffffffff81000200");
 	assert_lacks(text, "\033");
+}
+
+/* 6.1 does not count what a kprobe misses: no 0 may stand for that. */
+static void misses_that_nobody_counts(void **state)
+{
+	struct hp_verify_report *report = *state;
+	struct hp_verify_target *t = &report->targets[0];
+	_cleanup_free_ char *text = NULL;
+	json_t *json, *target, *point;
+
+	t->point[HP_POINT_OLD_BODY].misses = t->misses = HP_COUNT_UNKNOWN;
+	hp_verify_report__finish(report);
+	text = print(report, false, 1);
+	assert_contains(text, "stale calls seen by kprobe at do_getpgid+0x5, misses unknown\n");
+	assert_lacks(text, "calls were missed");
+	json = hp_verify_report__json(report);
+	target = json_array_get(json_object_get(json, "targets"), 0);
+	point = json_array_get(json_object_get(target, "points"), HP_POINT_OLD_BODY);
+	assert_true(json_is_null(json_object_get(target, "misses")));
+	assert_true(json_is_null(json_object_get(point, "misses")));
+	target = json_array_get(json_object_get(json, "targets"), 1);
+	point = json_array_get(json_object_get(target, "points"), HP_POINT_OLD_BODY);
+	assert_int_equal(json_integer_value(json_object_get(target, "misses")), 0);
+	assert_int_equal(json_integer_value(json_object_get(point, "misses")), 1);
+	assert_valid("verify", json);
 }
 
 static void verbose_text_lists_all(void **state)
@@ -270,6 +296,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(worst_verdict_and_status, setup, teardown),
 		cmocka_unit_test_setup_teardown(text_of_live_targets, setup, teardown),
 		cmocka_unit_test_setup_teardown(text_tells_what_is_wrong, setup, teardown),
+		cmocka_unit_test_setup_teardown(misses_that_nobody_counts, setup, teardown),
 		cmocka_unit_test_setup_teardown(verbose_text_lists_all, setup, teardown),
 		cmocka_unit_test_setup_teardown(long_lists_are_cut, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_livepatch_without_targets, setup, teardown),

@@ -141,6 +141,12 @@ static void sentences(void **state)
 	check(&e, HP_VERDICT_LIVE, "10 calls, all redirected");
 	e.misses = 3;
 	check(&e, HP_VERDICT_LIVE, "10 calls, all redirected, and 3 not seen");
+	e.misses_unknown = true;
+	check(&e, HP_VERDICT_LIVE, "10 calls seen, all redirected, and 3 not seen");
+	e.misses = 0;
+	check(&e, HP_VERDICT_LIVE, "10 calls seen, all redirected");
+	e.misses_unknown = false;
+	e.misses = 3;
 	e.stale_misses = 3;
 	check(&e, HP_VERDICT_UNKNOWN,
 	      "the probe in the old body missed 3 calls: whether it ran is not known");
@@ -148,6 +154,8 @@ static void sentences(void **state)
 	e = good();
 	e.redirected = 0;
 	check(&e, HP_VERDICT_UNEXERCISED, "in place, but no call came");
+	e.misses_unknown = true;
+	check(&e, HP_VERDICT_UNEXERCISED, "in place, but no call was seen");
 	e.stale = 4;
 	check(&e, HP_VERDICT_BROKEN,
 	      "4 calls ran the old body and none the replacement, "

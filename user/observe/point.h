@@ -48,4 +48,18 @@ enum hp_method {
 
 const char *hp_method_name(enum hp_method method);
 
+/* A count that could not be taken: "-" in text, null in JSON. Never print a 0 in its place. */
+#define HP_COUNT_UNKNOWN UINT64_MAX
+
+/*
+ * The kernel counts the calls that an fentry program missed (bpf_prog_info.recursion_misses). Those
+ * that a kprobe or uprobe missed it does not: trace_call_bpf() skips the program without a trace
+ * while another one runs on the CPU (counted since Linux 6.7 only), and a kprobe that is hit within
+ * a kprobe is counted where this process cannot read it (struct kprobe.nmissed).
+ */
+static inline bool hp_method_counts_misses(enum hp_method method)
+{
+	return method == HP_METHOD_FENTRY || method == HP_METHOD_FENTRY_FEXIT;
+}
+
 #endif

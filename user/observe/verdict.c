@@ -122,7 +122,8 @@ static enum hp_verdict decide_by_amount(const struct hp_evidence *e, struct reas
 		return say(reason, HP_VERDICT_UNEXERCISED,
 			   "no call was seen, and %" PRIu64 " missed", e->misses);
 	if (!e->redirected)
-		return say(reason, HP_VERDICT_UNEXERCISED, "in place, but no call came");
+		return say(reason, HP_VERDICT_UNEXERCISED, "in place, but no call %s",
+			   e->misses_unknown ? "was seen" : "came");
 	if (e->redirected < e->min_calls)
 		return say(reason, HP_VERDICT_UNEXERCISED,
 			   "%" PRIu64 " call%s redirected, %" PRIu64 " wanted",
@@ -132,18 +133,21 @@ static enum hp_verdict decide_by_amount(const struct hp_evidence *e, struct reas
 
 static enum hp_verdict say_live(const struct hp_evidence *e, struct reason *reason)
 {
+	/* Where a probe may have missed calls that nobody counted, no more is claimed than was seen. */
+	const char *seen = e->misses_unknown ? " seen" : "";
+
 	if (e->redirect == HP_REDIRECT_UNKNOWN)
 		return say(reason, HP_VERDICT_LIVE,
-			   "%" PRIu64 " call%s, all redirected; the redirect itself could not be "
+			   "%" PRIu64 " call%s%s, all redirected; the redirect itself could not be "
 			   "read back: %s",
-			   CALLS(e->redirected),
+			   CALLS(e->redirected), seen,
 			   or_text(e->redirect_reason, "no reason was given"));
 	if (e->misses)
 		return say(reason, HP_VERDICT_LIVE,
-			   "%" PRIu64 " call%s, all redirected, and %" PRIu64 " not seen",
-			   CALLS(e->redirected), e->misses);
-	return say(reason, HP_VERDICT_LIVE, "%" PRIu64 " call%s, all redirected",
-		   CALLS(e->redirected));
+			   "%" PRIu64 " call%s%s, all redirected, and %" PRIu64 " not seen",
+			   CALLS(e->redirected), seen, e->misses);
+	return say(reason, HP_VERDICT_LIVE, "%" PRIu64 " call%s%s, all redirected",
+		   CALLS(e->redirected), seen);
 }
 
 enum hp_verdict hp_verdict__decide(const struct hp_evidence *evidence, char *text, size_t size)

@@ -39,6 +39,7 @@ struct hp_evidence {
 	uint64_t stale;
 	uint64_t misses;       /* calls that the observer knows it did not see */
 	uint64_t stale_misses; /* of those, at the point that would have seen stale calls */
+	bool misses_unknown;   /* and more may have been missed: not every probe's are counted */
 
 	/* What the user wants before a target counts as live; 0 when nothing was asked for. */
 	uint64_t min_calls;

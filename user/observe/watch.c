@@ -169,6 +169,8 @@ int hp_watch__collect(struct hp_watch *watch, size_t target, enum hp_pm_state st
 		if (!p->armed)
 			continue;
 		ret = hp_observer__read(watch->observer, target, role, state, &p->counts);
+		if (!hp_method_counts_misses(p->method))
+			p->counts.misses = HP_COUNT_UNKNOWN;
 		if (!ret && watch->callers)
 			ret = hp_observer__read_callers(watch->observer, target, role, state,
 							&p->callers, &p->caller_count);

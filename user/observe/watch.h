@@ -44,7 +44,7 @@ struct hp_watch_point {
 	struct hp_point point;
 	enum hp_method method;
 	struct hp_error obstacle; /* why it is not armed */
-	struct hp_counts counts;  /* of the state asked for */
+	struct hp_counts counts;  /* of the state asked for; misses may be HP_COUNT_UNKNOWN */
 	struct hp_caller *callers;
 	size_t caller_count;
 };

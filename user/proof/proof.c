@@ -138,7 +138,7 @@ static void describe_point(struct hp_verify_point *out, const struct hp_watch_po
 		out->method = hp_method_name(in->method);
 	snprintf(out->symbol, sizeof(out->symbol), "%s", in->point.symbol);
 	out->offset = in->point.offset;
-	out->misses = in->counts.misses;
+	out->misses = in->armed ? in->counts.misses : HP_COUNT_UNKNOWN;
 	if (!in->armed)
 		snprintf(out->reason, sizeof(out->reason), "%.*s", (int)sizeof(out->reason) - 1,
 			 in->obstacle.message);
@@ -172,6 +172,16 @@ static size_t superseding(const struct hp_proof *proof, size_t i)
 	return j;
 }
 
+static bool counts_misses(const struct hp_watch_point *point)
+{
+	return point->armed && point->counts.misses != HP_COUNT_UNKNOWN;
+}
+
+static uint64_t known_misses(const struct hp_watch_point *point)
+{
+	return counts_misses(point) ? point->counts.misses : 0;
+}
+
 static void fill_target(const struct hp_proof *proof, size_t i, const struct hp_watch_result *seen,
 			const struct hp_watch_point *old_body,
 			const struct hp_redirect_state *redirect, struct hp_verify_target *out)
@@ -194,7 +204,9 @@ static void fill_target(const struct hp_proof *proof, size_t i, const struct hp_
 	out->scoped = HP_COUNT_UNKNOWN;
 	if (proof->opts.exercise && redirected->armed)
 		out->scoped = redirected->counts.scoped + old_body->counts.scoped;
-	out->misses = redirected->counts.misses + old_body->counts.misses;
+	out->misses = HP_COUNT_UNKNOWN;
+	if (counts_misses(redirected) && counts_misses(old_body))
+		out->misses = redirected->counts.misses + old_body->counts.misses;
 }
 
 static void decide_target(const struct hp_proof *proof, size_t i,
@@ -217,8 +229,9 @@ static void decide_target(const struct hp_proof *proof, size_t i,
 		.obstacle = why_not,
 		.redirected = redirected->counts.calls,
 		.stale = old_body->counts.calls,
-		.misses = out->misses,
-		.stale_misses = old_body->counts.misses,
+		.misses = known_misses(redirected) + known_misses(old_body),
+		.stale_misses = known_misses(old_body),
+		.misses_unknown = out->misses == HP_COUNT_UNKNOWN,
 		.min_calls = proof->opts.min_calls,
 		.min_coverage = proof->opts.min_coverage,
 		.sites_known = out->sites_known ? sites.countable : 0,

@@ -86,9 +86,9 @@ static void seconds(FILE *out, uint64_t ns)
 static void print_details(const struct hp_verify_target *t, FILE *out)
 {
 	fputs("      <system-out>", out);
-	fprintf(out, "calls %s, redirected %s, stale %s, missed %" PRIu64,
-		hp_format__count(t->calls).s, hp_format__count(t->redirected).s,
-		hp_format__count(t->stale).s, t->misses);
+	fprintf(out, "calls %s, redirected %s, stale %s, missed %s", hp_format__count(t->calls).s,
+		hp_format__count(t->redirected).s, hp_format__count(t->stale).s,
+		hp_format__count(t->misses).s);
 	if (t->total)
 		fprintf(out, ", reach %u/%u", t->switched, t->total);
 	if (t->sites_known) {

@@ -150,15 +150,18 @@ static json_t *side_json(const struct hp_measure_side *side)
 	if (side->earlier)
 		earlier = json_pack("{s:o, s:s}", "file", hp_json_text(side->earlier),
 				    "measured_at", side->earlier_at);
-	return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o}",
+	return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o}",
 			 "measured", side->measured, "reason", hp_json_text_or_null(side->reason),
 			 "earlier", earlier, "function", hp_json_text_or_null(side->symbol),
 			 "method", hp_json_text(side->measured ? side->method : NULL),
 			 "probe_cost_ns",
 			 side->measured ? json_real(side->probe_cost) : json_null(), "window_ns",
 			 (json_int_t)side->window_ns, "calls", count, "untimed",
-			 (json_int_t)side->untimed, "misses", (json_int_t)side->misses, "raw", raw,
-			 "net", net, "histogram", buckets);
+			 (json_int_t)side->untimed, "misses",
+			 side->measured && side->misses != HP_COUNT_UNKNOWN
+				 ? json_integer((json_int_t)side->misses)
+				 : json_null(),
+			 "raw", raw, "net", net, "histogram", buckets);
 }
 
 static json_t *difference_json(const struct hp_difference *d)

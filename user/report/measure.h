@@ -31,7 +31,7 @@ struct hp_measure_side {
 	const char *method;		      /* "fentry+fexit", "kprobe+kretprobe" */
 	double probe_cost;		      /* median of what the probe adds to a call, ns */
 	uint64_t untimed;     /* calls without a time: entry and exit could not be paired */
-	uint64_t misses;      /* calls that the kernel says the probe skipped */
+	uint64_t misses;      /* calls the probe skipped, or HP_COUNT_UNKNOWN */
 	uint64_t window_ns;   /* how long was measured */
 	struct hp_hist *hist; /* owned; raw times, all CPUs; NULL unless measured */
 };

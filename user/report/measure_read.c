@@ -74,8 +74,13 @@ static int read_side(struct hp_measure_side *side, json_t *json)
 			"calls", &calls, "untimed", &untimed, "misses", &misses_json, "raw", &raw,
 			"histogram", &buckets))
 		return -EBADMSG;
-	if (json_is_integer(misses_json))
+	side->misses = HP_COUNT_UNKNOWN;
+	if (json_is_integer(misses_json)) {
 		misses = json_integer_value(misses_json);
+		side->misses = (uint64_t)misses;
+	} else if (!json_is_null(misses_json)) {
+		return -EBADMSG;
+	}
 	side->method = known_method(method);
 	if (!side->method || !(side->probe_cost >= 0) || window < 0 || calls < 0 || untimed < 0 ||
 	    misses < 0 || strlen(symbol) >= sizeof(side->symbol))
@@ -83,7 +88,6 @@ static int read_side(struct hp_measure_side *side, json_t *json)
 	memcpy(side->symbol, symbol, strlen(symbol) + 1);
 	side->window_ns = (uint64_t)window;
 	side->untimed = (uint64_t)untimed;
-	side->misses = (uint64_t)misses;
 	hist = hp_measure_side__start(side);
 	return hist ? read_hist(hist, buckets, calls, raw) : -ENOMEM;
 }

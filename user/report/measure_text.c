@@ -87,7 +87,9 @@ static void print_side(const struct hp_measure_side *side, const char *name, FIL
 		fprintf(out, "; no call came");
 	if (side->untimed)
 		fprintf(out, "; %" PRIu64 " calls could not be timed", side->untimed);
-	if (side->misses)
+	if (side->misses == HP_COUNT_UNKNOWN)
+		fputs("; misses unknown", out);
+	else if (side->misses)
 		fprintf(out, "; %" PRIu64 " calls missed", side->misses);
 	if (side->earlier)
 		fprintf(out, "; measured at %s, from %s", side->earlier_at, side->earlier);

@@ -79,11 +79,11 @@ static json_t *points_json(const struct hp_verify_target *target)
 		const struct hp_verify_point *point = &target->point[role];
 
 		json_array_append_new(array,
-				      json_pack("{s:s, s:s?, s:o, s:I, s:I, s:o}", "role",
+				      json_pack("{s:s, s:s?, s:o, s:I, s:o, s:o}", "role",
 						role_names[role], "method", point->method, "symbol",
 						hp_json_text_or_null(point->symbol), "offset",
 						(json_int_t)point->offset, "misses",
-						(json_int_t)point->misses, "reason",
+						count_or_null(point->misses), "reason",
 						hp_json_text_or_null(point->reason)));
 	}
 	return array;
@@ -125,7 +125,7 @@ static json_t *target_json(const struct hp_verify_target *t)
 		reach = json_pack("{s:I, s:I}", "switched", (json_int_t)t->switched, "total",
 				  (json_int_t)t->total);
 	return json_pack("{s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o,"
-			 " s:o, s:o, s:o, s:o, s:I, s:o,"
+			 " s:o, s:o, s:o, s:o, s:o, s:o,"
 			 " s:{s:s, s:o}, s:o, s:o, s:s, s:o}",
 			 "livepatch", hp_json_text(t->target.hotfix), "object",
 			 hp_json_text_or_null(t->target.object), "symbol",
@@ -138,7 +138,8 @@ static json_t *target_json(const struct hp_verify_target *t)
 
 			 "calls", count_or_null(t->calls), "redirected",
 			 count_or_null(t->redirected), "stale", count_or_null(t->stale), "scoped",
-			 count_or_null(t->scoped), "misses", (json_int_t)t->misses, "reach", reach,
+			 count_or_null(t->scoped), "misses", count_or_null(t->misses), "reach",
+			 reach,
 
 			 "redirect", "state", hp_redirect_name(t->read_back.redirect), "reason",
 			 hp_json_text_or_null(t->read_back.reason), "points", points_json(t),

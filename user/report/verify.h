@@ -14,10 +14,8 @@
 #include "engines/engine.h"
 #include "hotproof/patch_map.h"
 #include "observe/callsites.h"
+#include "observe/point.h"
 #include "observe/verdict.h"
-
-/* A count that could not be taken: "-" in text, null in JSON. Never print a 0 in its place. */
-#define HP_COUNT_UNKNOWN UINT64_MAX
 
 /* A call site of a target. */
 struct hp_verify_site {
@@ -40,7 +38,7 @@ struct hp_verify_point {
 	const char *method; /* "fentry", "kprobe", …; NULL: not observed */
 	char symbol[HP_SYMBOL_MAX];
 	uint64_t offset;
-	uint64_t misses;
+	uint64_t misses;  /* HP_COUNT_UNKNOWN when the kernel does not count them */
 	char reason[160]; /* why not observed, or why not in the cheapest way; may be "" */
 };
 
@@ -49,7 +47,7 @@ struct hp_verify_target {
 	struct hp_read_back read_back;
 	struct hp_verify_point point[HP_POINT_ROLES];
 
-	uint64_t calls; /* each of these four may be HP_COUNT_UNKNOWN */
+	uint64_t calls; /* each of these five may be HP_COUNT_UNKNOWN */
 	uint64_t redirected;
 	uint64_t stale;
 	uint64_t scoped; /* calls of the exercise */

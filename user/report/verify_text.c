@@ -123,7 +123,9 @@ static void print_points(const struct hp_verify_target *t, FILE *out)
 		fprintf(out, "    %s seen by %s at %s", what[role], point->method, point->symbol);
 		if (point->offset)
 			fprintf(out, "+%#" PRIx64, point->offset);
-		if (point->misses)
+		if (point->misses == HP_COUNT_UNKNOWN)
+			fputs(", misses unknown", out);
+		else if (point->misses)
 			fprintf(out, ", %" PRIu64 " missed", point->misses);
 		if (point->reason[0])
 			fprintf(out, " (%s)", point->reason);
@@ -201,7 +203,7 @@ static void print_target(const struct hp_verify_report *report, const struct hp_
 	if (t->read_back.reason[0])
 		fprintf(out, "    redirect: %s\n", t->read_back.reason);
 	print_points(t, out);
-	if (t->misses)
+	if (t->misses && t->misses != HP_COUNT_UNKNOWN)
 		fprintf(out, "    %" PRIu64 " calls were missed by the observer\n", t->misses);
 	print_sites(report, t, out, all);
 }
