@@ -13,6 +13,7 @@
 #include "proof/cost.h"
 #include "report/error.h"
 #include "report/json.h"
+#include "verbs/require.h"
 #include "verbs/session.h"
 #include "verbs/verbs.h"
 
@@ -199,7 +200,8 @@ static int measure(const struct options *opts, char **names, size_t count,
 
 	if (!targets)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
-	ret = session.engine->open(&session.state, err);
+	ret = hp_require_ftrace(err);
+	ret = ret ?: session.engine->open(&session.state, err);
 	ret = ret ?: find_targets(&session, opts, names, count, targets, err);
 	if (!ret && opts->against)
 		ret = read_earlier(opts->against, targets, count, &earlier, err);

@@ -13,6 +13,7 @@
 #include "report/error.h"
 #include "report/json.h"
 #include "report/junit.h"
+#include "verbs/require.h"
 #include "verbs/session.h"
 #include "verbs/verbs.h"
 
@@ -129,6 +130,18 @@ static int wait_for_transition(struct hp_session *session, struct hp_proof *proo
 	return 0;
 }
 
+/* A dead ftrace is no reason to refuse: that the livepatches are broken is what verify is to find. */
+static int require_ftrace(struct hp_error *err)
+{
+	struct hp_error why = { 0 };
+	int ret = hp_require_ftrace(&why);
+
+	if (!ret || why.reason == HP_E_FTRACE_DOWN)
+		return 0;
+	*err = why;
+	return ret;
+}
+
 static int verify(const struct options *opts, char **names, int count,
 		  struct hp_verify_report *report, struct hp_error *err)
 {
@@ -147,7 +160,8 @@ static int verify(const struct options *opts, char **names, int count,
 	};
 	int ret;
 
-	ret = session.engine->open(&session.state, err);
+	ret = require_ftrace(err);
+	ret = ret ?: session.engine->open(&session.state, err);
 	ret = ret ?: select_targets(session.engine, session.state, names, count, &s, err);
 	if (ret)
 		return ret;
