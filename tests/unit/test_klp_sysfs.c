@@ -186,6 +186,22 @@ static void proc_without_patch_states_is_no_progress(void **state)
 	assert_null(progress.blockers);
 }
 
+/* Two loadings of a module are never taken for one. */
+static void loadings_are_told_apart(void **state)
+{
+	uint64_t first, other;
+
+	assert_int_equal(hp_klp_sysfs__load(root, "some_mod"), 0);
+	shell("mkdir -p %s/module/some_mod %s/module/other_mod", root, root);
+	first = hp_klp_sysfs__load(root, "some_mod");
+	other = hp_klp_sysfs__load(root, "other_mod");
+	assert_true(first && other && first != other);
+	assert_true(hp_klp_sysfs__load(root, "some_mod") == first);
+	/* Kept under another name, so that its inode number cannot come again. */
+	shell("mv %s/module/some_mod %s/module/gone && mkdir %s/module/some_mod", root, root, root);
+	assert_true(hp_klp_sysfs__load(root, "some_mod") != first);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -196,6 +212,7 @@ int main(void)
 		TEST(switches_are_read_and_written),
 		TEST(blockers_are_found_in_proc),
 		TEST(proc_without_patch_states_is_no_progress),
+		TEST(loadings_are_told_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

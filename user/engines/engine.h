@@ -25,6 +25,12 @@ struct hp_target {
 	uint64_t sympos;   /* 0: the symbol is unique in the object; n: the n-th of that name */
 	uint64_t old_addr; /* runtime address of the target, 0 while its object is not loaded */
 	uint64_t new_addr; /* runtime address of the replacement, 0 before it is loaded */
+	/*
+	 * Which loading of their modules the addresses are of: with another number the module was
+	 * loaded again since, perhaps at the same address. 0: vmlinux, not loaded, or not known.
+	 */
+	uint64_t old_load;
+	uint64_t new_load;
 	uint64_t old_size; /* bytes, 0 when unknown */
 	uint64_t new_size;
 	bool patched;	 /* the kernel says that the redirect is registered */

@@ -216,8 +216,7 @@ static void decide_target(const struct hp_proof *proof, size_t i,
 {
 	const struct hp_watch_point *redirected = &seen->point[HP_POINT_NEW_ENTRY];
 	struct hp_site_totals sites = hp_verify_target__sites(out);
-	const char *why_not = redirect->moved ? "its object was loaded again while it was observed"
-					      : obstacle(redirected, old_body);
+	const char *why_not = redirect->moved ?: obstacle(redirected, old_body);
 	struct hp_evidence evidence = {
 		.registered = redirect->registered,
 		.redirect = redirect->read_back.redirect,

@@ -90,7 +90,7 @@ const struct hp_window_result *hp_proof__last_window(const struct hp_proof *proo
 struct hp_redirect_state {
 	bool registered;
 	bool transition;
-	bool moved; /* not where it was when its points were armed: its object was loaded again */
+	const char *moved; /* why its points may not be where they were armed; NULL: they are */
 	uint32_t switched; /* reach */
 	uint32_t total;
 	struct hp_read_back read_back;

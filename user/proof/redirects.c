@@ -16,6 +16,17 @@ const struct hp_target *hp_redirects__find(const struct hp_target *all, size_t c
 	return NULL;
 }
 
+const char *hp_redirects__moved(const struct hp_target *before, const struct hp_target *now)
+{
+	if (!before->old_addr && now->old_addr)
+		return "its module was loaded while it was observed";
+	if (before->old_addr != now->old_addr || before->old_load != now->old_load)
+		return "its module was loaded again while it was observed";
+	if (before->new_addr != now->new_addr || before->new_load != now->new_load)
+		return "the livepatch was loaded again while it was observed";
+	return NULL;
+}
+
 /* A transition is of a whole hotfix: its reach is read once and serves all its targets. */
 static int read_reach(const struct hp_engine *engine, struct hp_engine_state *state,
 		      const struct hp_target *targets, size_t count, size_t i,
@@ -60,8 +71,7 @@ int hp_redirects__read(const struct hp_engine *engine, struct hp_engine_state *s
 		const struct hp_target *now = hp_redirects__find(all, all_count, &targets[i]);
 
 		memset(&out[i], 0, sizeof(out[i]));
-		out[i].moved = now && (now->old_addr != targets[i].old_addr ||
-				       now->new_addr != targets[i].new_addr);
+		out[i].moved = now ? hp_redirects__moved(&targets[i], now) : NULL;
 		targets[i].patched = now && now->patched;
 		targets[i].transition = now && now->transition;
 		targets[i].entry_taken = now && now->entry_taken;

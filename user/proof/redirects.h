@@ -11,6 +11,13 @@ const struct hp_target *hp_redirects__find(const struct hp_target *all, size_t c
 					   const struct hp_target *wanted);
 
 /*
+ * Why points that were armed for @before are not those of @now any more: a module was loaded, or
+ * loaded again, since. With a reload a kprobe is gone without a word, even if the new code is where
+ * the old was. NULL: nothing of that. Static text.
+ */
+const char *hp_redirects__moved(const struct hp_target *before, const struct hp_target *now);
+
+/*
  * Ask @engine about @targets: registered, in transition, reach, and read back. @targets is brought
  * up to date (patched, superseded_by). @out has room for @count. 0 or a negative errno with @err.
  */

@@ -242,9 +242,14 @@ static int arm_replacements(struct apply *a, struct hp_error *err)
 		return ret;
 	for (size_t i = 0; i < a->hotfix.target_count; i++) {
 		const struct hp_target *now = hp_redirects__find(loaded, count, &a->targets[i]);
+		/* The old body was armed in this loading of its module, not in a later one. */
+		uint64_t armed_in = a->targets[i].old_load;
 
-		if (now)
-			a->targets[i] = *now;
+		if (!now)
+			continue;
+		a->targets[i] = *now;
+		if (armed_in)
+			a->targets[i].old_load = armed_in;
 	}
 	hp_proof__arm(a->proof, HP_POINT_NEW_ENTRY,
 		      (struct hp_arm_opts){ .time = a->opts->baseline_ns != 0 });

@@ -11,6 +11,7 @@
 #include "engines/klp/klp.h"
 #include "host/kallsyms.h"
 #include "proof/cost.h"
+#include "proof/redirects.h"
 #include "report/error.h"
 #include "report/json.h"
 #include "verbs/require.h"
@@ -171,6 +172,38 @@ static void arm(struct hp_session *session, struct hp_proof *proof, const struct
 	}
 }
 
+/* What was timed of a module that was loaded again meanwhile is part of the calls, or none. */
+static int drop_moved(struct hp_session *session, const struct hp_target *targets,
+		      struct hp_measure_report *report, struct hp_error *err)
+{
+	_cleanup_free_ struct hp_target *all = NULL;
+	size_t count;
+	int ret = session->engine->discover(session->state, NULL, &all, &count, err);
+
+	for (size_t i = 0; !ret && i < report->function_count; i++) {
+		struct hp_measure_side *side =
+			&report->functions[i]
+				 .side[targets[i].patched ? HP_MEASURE_NEW : HP_MEASURE_OLD];
+		struct hp_target now = targets[i];
+		const struct hp_target *found = NULL;
+		const char *moved;
+
+		if (!targets[i].old_load && !targets[i].new_load)
+			continue; /* of vmlinux */
+		if (targets[i].patched)
+			found = hp_redirects__find(all, count, &targets[i]);
+		else if (!session->engine->resolve(session->state, NULL, &now, 1, NULL))
+			found = &now;
+		moved = found ? hp_redirects__moved(&targets[i], found)
+			      : "its module was unloaded while it was observed";
+		if (!moved || !side->measured)
+			continue;
+		side->measured = false;
+		snprintf(side->reason, sizeof(side->reason), "%s", moved);
+	}
+	return ret;
+}
+
 static void explain_sides(const struct hp_target *targets, struct hp_measure_report *report)
 {
 	for (size_t i = 0; i < report->function_count; i++) {
@@ -219,6 +252,9 @@ static int measure(const struct options *opts, char **names, size_t count,
 	if (ret)
 		return ret;
 	explain_sides(targets, report);
+	ret = drop_moved(&session, targets, report, err);
+	if (ret)
+		return ret;
 	ret = hp_cost__finish(proof, report, err);
 	if (!ret && opts->against)
 		ret = compare_with_earlier(report, &earlier, opts->against, err);

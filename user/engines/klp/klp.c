@@ -64,6 +64,12 @@ static bool is_livepatch_module(const char *name)
 	return fd >= 0 && read(fd, taint, sizeof(taint) - 1) > 0 && strchr(taint, 'K');
 }
 
+/* vmlinux is loaded once; a module that is built in has a folder in sysfs, but no targets. */
+static uint64_t load_of(const char *object)
+{
+	return strcmp(object, "vmlinux") ? hp_klp_sysfs__load(NULL, object) : 0;
+}
+
 static int klp_discover(struct hp_engine_state *state, const char *hotfix, struct hp_target **out,
 			size_t *count, struct hp_error *err)
 {
@@ -87,6 +93,12 @@ static int klp_discover(struct hp_engine_state *state, const char *hotfix, struc
 	}
 	if (hp_klp_snapshot__targets(snap, patch, out, count))
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	for (size_t i = 0; i < *count; i++) {
+		struct hp_target *t = &(*out)[i];
+
+		t->old_load = load_of(t->object);
+		t->new_load = load_of(t->hotfix);
+	}
 	return 0;
 }
 
@@ -156,6 +168,7 @@ static int klp_resolve(struct hp_engine_state *state, const struct hp_kallsyms *
 		}
 		if (ret)
 			return ret;
+		t->old_load = load_of(t->object);
 		t->entry_taken = hp_klp_snapshot__redirects(snap, t->old_addr);
 		t->entry_size = 0;
 		if (!hp_klp_reader__at(state->reader, t->old_addr, &text))

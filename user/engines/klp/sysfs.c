@@ -103,6 +103,19 @@ int hp_klp_sysfs__refcount(const char *root, const char *name)
 	return read_number(path);
 }
 
+/*
+ * Each loading makes a folder of its own. Its inode number is the kernfs node's id, which is given
+ * out in turn, with a generation above its 32 bits (fs/kernfs/dir.c: __kernfs_new_node()).
+ */
+uint64_t hp_klp_sysfs__load(const char *root, const char *name)
+{
+	char path[PATH_LEN];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/module/%s", root_or_default(root), name);
+	return stat(path, &st) ? 0 : st.st_ino;
+}
+
 void hp_klp_sysfs__srcversion(const char *root, const char *name, char *out, size_t size)
 {
 	char path[PATH_LEN];

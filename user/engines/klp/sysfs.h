@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -31,6 +32,12 @@ int hp_klp_sysfs__refcount(const char *root, const char *name);
 /* Is the module loaded (and not only on its way in or out)? */
 bool hp_klp_sysfs__module_live(const char *root, const char *name);
 bool hp_klp_sysfs__module_exists(const char *root, const char *name);
+
+/*
+ * Which loading of the module this is: a number that no other loading of any module has until the
+ * next boot. 0 when it is not loaded, or has no folder in sysfs.
+ */
+uint64_t hp_klp_sysfs__load(const char *root, const char *name);
 
 /* The module's srcversion, or "" . */
 void hp_klp_sysfs__srcversion(const char *root, const char *name, char *out, size_t size);
