@@ -76,6 +76,7 @@ static const struct {
 static char folder[] = "/tmp/hp-callsites-XXXXXX";
 static char path[PATH_MAX], kallsyms_path[PATH_MAX], image_path[PATH_MAX], notes_path[PATH_MAX];
 static char modules_dir[PATH_MAX], sys_module[PATH_MAX], proc_modules[PATH_MAX];
+static char kcore_path[PATH_MAX];
 
 static const char *at(const char *name)
 {
@@ -203,6 +204,10 @@ static void write_symbols(void)
 	fprintf(f, "%016llx t jumper\t[mod_a]\n", MODULE + 0xc0);
 	fprintf(f, "%016llx t calls_jumper\t[mod_a]\n", MODULE + 0x100);
 	fprintf(f, "%016llx d ops\t[mod_a]\n", MODULE_DATA);
+	fprintf(f, "ffffffffc0800000 t user_init\t[mod_user]\n");
+	fprintf(f, "ffffffffc0800040 t user_caller\t[mod_user]\n");
+	fprintf(f, "ffffffffc0800080 t user_jumper\t[mod_user]\n");
+	fprintf(f, "ffffffffc08000c0 t calls_user_jumper\t[mod_user]\n");
 	assert_int_equal(fclose(f), 0);
 }
 
@@ -328,6 +333,7 @@ static void open_world(struct world *w, const struct hp_target *targets, size_t 
 		.modules_dir = modules_dir,
 		.sys_module = sys_module,
 		.proc_modules = proc_modules,
+		.kcore = kcore_path, /* not there, but in the test that writes it */
 	};
 	struct hp_error err = { 0 };
 
@@ -511,6 +517,107 @@ static void test_match(void **state)
 	close_world(&w);
 }
 
+#define USER 0xffffffffc0800000ull /* mod_user, of which there is no file */
+
+/* A kcore with two pages of memory at USER, and one more segment. */
+static void write_kcore(const uint8_t *memory, size_t len)
+{
+	const Elf64_Ehdr ehdr = {
+		.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
+		.e_type = ET_CORE,
+		.e_machine = EM_X86_64,
+		.e_phoff = sizeof(ehdr),
+		.e_phentsize = sizeof(Elf64_Phdr),
+		.e_phnum = 2,
+	};
+	const Elf64_Phdr phdrs[] = {
+		{ .p_type = PT_NOTE, .p_vaddr = USER, .p_memsz = len },
+		{ .p_type = PT_LOAD, .p_offset = 0x1000, .p_vaddr = USER, .p_memsz = len },
+	};
+	struct fake_file f = { 0 };
+
+	fake_append(&f, &ehdr, sizeof(ehdr));
+	fake_append(&f, phdrs, sizeof(phdrs));
+	fake_append(&f, NULL, 0x1000 - f.len);
+	fake_append(&f, memory, len);
+	fake_write(kcore_path, f.data, f.len);
+	free(f.data);
+}
+
+/*
+ * Modules without a (right) file are searched as they are in memory: their code up to the next
+ * section, not the data that follows, and not what was freed.
+ */
+static void test_memory(void **state)
+{
+	const struct expected in_memory[] = {
+		{ USER + 0x41, HP_SITE_CALL, "user_caller", 1, false, false, false },
+		{ USER + 0x80, HP_SITE_TAIL, "user_jumper", 0, false, false, false },
+	};
+	const struct hp_target t = make_target("vmlinux", "target", AT(TARGET));
+	static uint8_t text[0x2000];
+	const struct hp_target_sites *sites;
+	size_t count;
+	struct world w;
+
+	memset(text, 0xcc, sizeof(text));
+	text[0x40] = 0x55;
+	put_rel(text, USER, 0x41, "\xe8", 1, AT(TARGET));
+	memcpy(text + 0x46, "\x5d\xc3", 2);
+	put_rel(text, USER, 0x80, "\xe9", 1, AT(TARGET));
+	put_rel(text, USER, 0xc0, "\xe8", 1, USER + 0x80); /* call user_jumper */
+	text[0xc5] = 0xc3;
+	put_rel(text, USER, 0x1040, "\xe8", 1, AT(TARGET)); /* data that looks like a call */
+	write_kcore(text, sizeof(text));
+	make_dir("sys/mod_user");
+	make_dir("sys/mod_user/sections");
+	write_text("sys/mod_user/sections/.text", "0xffffffffc0800000\n");
+	write_text("sys/mod_user/sections/.text.empty", "0xffffffffc0801000\n");
+	write_text("sys/mod_user/sections/.rodata", "0xffffffffc0801000\n");
+	write_text("sys/mod_user/sections/.init.text", "0xffffffffc0800080\n");
+
+	open_world(&w, &t, 1, true);
+	sites = hp_callsites__target(w.cs, 0);
+	count = sites->count;
+	assert_int_equal(count, TARGET_SITES + 2);
+	/* mod_old's .text is not in this kcore: it stays blind. */
+	assert_int_equal(sites->blind_count, 1);
+	assert_string_equal(sites->blind[0], "mod_old");
+	assert_true(sites->pointers_unseen);
+	for (size_t i = 0; i < 2; i++) {
+		const struct hp_site *site = &sites->sites[TARGET_SITES + i];
+
+		assert_int_equal(site->address, in_memory[i].address);
+		assert_int_equal(site->kind, in_memory[i].kind);
+		assert_string_equal(site->function.name, in_memory[i].function);
+		assert_int_equal(site->offset, in_memory[i].offset);
+		assert_true(site->confirmed);
+	}
+	/* Return addresses in it are told as well. */
+	expect_match(&w, USER + 0x46, USER + 0x41, false);
+	expect_match(&w, USER + 0xc5, USER + 0x80, true);
+	close_world(&w);
+
+	/* Addresses that are hidden, and a kcore that is none: blind, and no error. */
+	write_text("sys/mod_user/sections/.text", "0x0000000000000000\n");
+	open_world(&w, &t, 1, true);
+	assert_int_equal(hp_callsites__target(w.cs, 0)->blind_count, 2);
+	close_world(&w);
+	write_text("sys/mod_user/sections/.text", "0xffffffffc0800000\n");
+	write_text("kcore", "no core");
+	open_world(&w, &t, 1, true);
+	assert_int_equal(hp_callsites__target(w.cs, 0)->blind_count, 2);
+	assert_false(hp_callsites__target(w.cs, 0)->pointers_unseen);
+	close_world(&w);
+	assert_int_equal(remove(kcore_path), 0);
+	assert_int_equal(remove(at("sys/mod_user/sections/.text")), 0);
+	assert_int_equal(remove(at("sys/mod_user/sections/.text.empty")), 0);
+	assert_int_equal(remove(at("sys/mod_user/sections/.rodata")), 0);
+	assert_int_equal(remove(at("sys/mod_user/sections/.init.text")), 0);
+	assert_int_equal(remove(at("sys/mod_user/sections")), 0);
+	assert_int_equal(remove(at("sys/mod_user")), 0);
+}
+
 static void test_errors(void **state)
 {
 	const struct hp_target t = make_target("vmlinux", "target", AT(TARGET));
@@ -595,7 +702,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_vmlinux_target), cmocka_unit_test(test_many_targets),
 		cmocka_unit_test(test_no_image),       cmocka_unit_test(test_match),
-		cmocka_unit_test(test_errors),	       cmocka_unit_test(test_fuzz_module),
+		cmocka_unit_test(test_memory),	       cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_fuzz_module),
 	};
 	static const char *const files[] = {
 		"sys/mod_a/sections/.text",
@@ -631,6 +739,7 @@ int main(void)
 	snprintf(modules_dir, sizeof(modules_dir), "%s/modules", folder);
 	snprintf(sys_module, sizeof(sys_module), "%s/sys", folder);
 	snprintf(proc_modules, sizeof(proc_modules), "%s/proc_modules", folder);
+	snprintf(kcore_path, sizeof(kcore_path), "%s/kcore", folder);
 	write_system();
 	ret = cmocka_run_group_tests(tests, NULL, NULL);
 	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++)

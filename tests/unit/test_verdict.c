@@ -34,6 +34,7 @@ static bool holds(enum hp_verdict verdict, const struct hp_evidence *e)
 		return !e->registered;
 	case HP_VERDICT_UNKNOWN:
 		return !e->observed || e->stale_misses ||
+		       (e->min_coverage > 0 && e->sites_obstacle) ||
 		       (e->redirect == HP_REDIRECT_UNKNOWN && !e->redirected);
 	case HP_VERDICT_UNEXERCISED:
 		return !e->redirected || e->redirected < e->min_calls ||
@@ -63,7 +64,10 @@ static bool make_evidence(unsigned int number, struct hp_evidence *e)
 	static const struct {
 		double wanted;
 		uint32_t known, redirected;
-	} coverage[] = { { 0, 0, 0 }, { 80, 0, 0 }, { 80, 5, 3 }, { 80, 5, 4 }, { 100, 5, 5 } };
+		const char *obstacle;
+	} coverage[] = { { 0, 0, 0, NULL },    { 80, 0, 0, NULL },  { 80, 5, 3, NULL },
+			 { 80, 5, 4, NULL },   { 100, 5, 5, NULL }, { 0, 0, 0, "blind" },
+			 { 80, 0, 0, "blind" } };
 	static const uint64_t redirected[] = { 0, 1, 5 };
 #define DIGIT(base) (digit = number % (base), number /= (base), digit)
 	unsigned int digit;
@@ -83,6 +87,7 @@ static bool make_evidence(unsigned int number, struct hp_evidence *e)
 	e->min_coverage = coverage[digit = DIGIT(COUNT(coverage))].wanted;
 	e->sites_known = coverage[digit].known;
 	e->sites_redirected = coverage[digit].redirected;
+	e->sites_obstacle = coverage[digit].obstacle;
 	e->superseding = e->redirect == HP_REDIRECT_SUPERSEDED ? (enum hp_verdict)DIGIT(HP_VERDICTS)
 							       : HP_VERDICT_LIVE;
 #undef DIGIT
@@ -92,7 +97,7 @@ static bool make_evidence(unsigned int number, struct hp_evidence *e)
 static void every_combination(void **state)
 {
 	/* The product of all bases above: numbers from here on have no meaning any more. */
-	const unsigned int limit = 2 * 5 * 2 * 3 * 2 * 3 * 2 * 2 * 2 * 2 * 5 * HP_VERDICTS;
+	const unsigned int limit = 2 * 5 * 2 * 3 * 2 * 3 * 2 * 2 * 2 * 2 * 7 * HP_VERDICTS;
 	unsigned int seen[HP_VERDICTS] = { 0 };
 	char reason[HP_VERDICT_REASON_MAX];
 	struct hp_evidence e;
@@ -177,6 +182,11 @@ static void sentences(void **state)
 	e.sites_known = 5;
 	e.sites_redirected = 3;
 	check(&e, HP_VERDICT_UNEXERCISED, "3 of 5 call sites (60.0 %) redirected, 80 % wanted");
+	e.sites_obstacle = "could not look into some_mod";
+	check(&e, HP_VERDICT_UNKNOWN,
+	      "80 % of the call sites are wanted, and not all are known: "
+	      "could not look into some_mod");
+	e.sites_obstacle = NULL;
 	e.sites_redirected = 4;
 	check(&e, HP_VERDICT_LIVE, "10 calls, all redirected");
 

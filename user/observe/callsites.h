@@ -45,6 +45,7 @@ struct hp_target_sites {
 	struct hp_site *sites; /* ordered by address */
 	size_t count;
 	size_t address_taken; /* references to its address: it may be called through pointers */
+	bool pointers_unseen; /* there may be more, in the data of modules whose file is not known */
 	const char **blind;   /* objects that may call it, and could not be looked into */
 	size_t blind_count;
 };
@@ -58,6 +59,7 @@ struct hp_callsites_source {
 	const char *modules_dir;	   /* NULL: /lib/modules/RELEASE */
 	const char *sys_module;		   /* NULL: /sys/module */
 	const char *proc_modules;	   /* NULL: /proc/modules */
+	const char *kcore;		   /* NULL: /proc/kcore, for modules without a file */
 	const volatile sig_atomic_t *stop; /* give up when it turns non-zero; may be NULL */
 };
 

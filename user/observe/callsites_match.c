@@ -10,6 +10,7 @@
 
 #include "host/module_files.h"
 #include "host/module_image.h"
+#include "host/module_memory.h"
 #include "host/text.h"
 #include "observe/callsites_internal.h"
 
@@ -20,6 +21,7 @@
 struct hp_match_cache {
 	struct hp_module_files *files;
 	struct hp_module_image *module;
+	struct hp_module_memory *memory; /* of a module without a file */
 	struct hp_bytes section;
 	uint8_t *bytes; /* section.bytes, owned */
 };
@@ -35,6 +37,7 @@ void hp_match_cache__free(struct hp_match_cache *cache)
 		return;
 	hp_module_files__close(cache->files);
 	hp_module_image__close(cache->module);
+	hp_module_memory__close(cache->memory);
 	free(cache->bytes);
 	free(cache);
 }
@@ -79,8 +82,12 @@ static int open_module(const struct hp_callsites *cs, const char *module)
 
 	if (cache->module && strcmp(hp_module_image__name(cache->module), module) == 0)
 		return 0;
+	if (cache->memory && strcmp(hp_module_memory__name(cache->memory), module) == 0)
+		return 0;
 	hp_module_image__close(cache->module);
 	cache->module = NULL;
+	hp_module_memory__close(cache->memory);
+	cache->memory = NULL;
 	free(cache->bytes);
 	cache->bytes = NULL;
 	cache->section = (struct hp_bytes){ 0 };
@@ -90,7 +97,29 @@ static int open_module(const struct hp_callsites *cs, const char *module)
 	if (!ret)
 		ret = hp_module_image__open(&cache->module, path, module, cs->source.sys_module,
 					    NULL);
+	if (ret)
+		ret = hp_module_memory__open(&cache->memory, module, cs->source.sys_module,
+					     cs->source.kcore, NULL);
 	return ret;
+}
+
+static int code_in_memory(struct hp_match_cache *cache, uint64_t address, struct hp_code *code)
+{
+	for (size_t i = 0; i < hp_module_memory__count(cache->memory); i++) {
+		const struct hp_module_text *text = hp_module_memory__text(cache->memory, i);
+
+		if (address - text->address >= text->size)
+			continue;
+		cache->section = (struct hp_bytes){ text->bytes, text->address, text->size };
+		*code = (struct hp_code){
+			.address = text->address,
+			.size = text->size,
+			.read = hp_bytes__read,
+			.ctx = &cache->section,
+		};
+		return 0;
+	}
+	return -ENOENT;
 }
 
 static int code_of_module(const struct hp_callsites *cs, const char *module, uint64_t address,
@@ -103,6 +132,8 @@ static int code_of_module(const struct hp_callsites *cs, const char *module, uin
 	ret = open_module(cs, module);
 	if (ret)
 		return ret;
+	if (cache->memory)
+		return code_in_memory(cache, address, code);
 	if (address - cache->section.address >= cache->section.size) {
 		for (i = 0; i < hp_module_image__section_count(cache->module); i++) {
 			const struct hp_module_section *section =

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "host/module_files.h"
 #include "host/module_image.h"
+#include "host/module_memory.h"
 #include "observe/callsites_internal.h"
 
 #define PROC_MODULES	  "/proc/modules"
@@ -135,12 +136,37 @@ static int search_section(struct hp_search *s, const struct hp_module_image *img
 	return hp_search__scan(s, &code, section->exec);
 }
 
+/* Search a module of which there is no (such) file: its code as it is in memory, not its data. */
+static int search_memory(struct hp_search *s, const char *module, size_t n, struct hp_error *why)
+{
+	__cleanup(hp_cleanup_hp_module_memory__close) struct hp_module_memory *memory = NULL;
+	int ret = hp_module_memory__open(&memory, module, s->source->sys_module, s->source->kcore,
+					 why);
+
+	ret = ret ?: hp_search__aim(s, n, 0);
+	for (size_t i = 0; !ret && i < hp_module_memory__count(memory); i++) {
+		const struct hp_module_text *text = hp_module_memory__text(memory, i);
+		const struct hp_bytes ctx = { text->bytes, text->address, text->size };
+		const struct hp_code code = {
+			.address = text->address,
+			.size = text->size,
+			.read = hp_bytes__read,
+			.ctx = &ctx,
+		};
+
+		ret = hp_search__scan(s, &code, true);
+	}
+	for (size_t i = 0; i < n && !ret; i++)
+		s->cs->slots[s->slot[i]].pointers_unseen = true;
+	return ret;
+}
+
 /* Search one module for the @n slots in s->slot. What cannot be read makes the search blind. */
 static int search_module(struct hp_search *s, const struct hp_module_files *files,
 			 const char *module, size_t n)
 {
 	__cleanup(hp_cleanup_hp_module_image__close) struct hp_module_image *img = NULL;
-	struct hp_error why = { 0 };
+	struct hp_error why = { 0 }, memory = { 0 };
 	char path[4096];
 	size_t i;
 	int ret;
@@ -160,7 +186,10 @@ static int search_module(struct hp_search *s, const struct hp_module_files *file
 	}
 	if (!ret || ret == -ENOMEM)
 		return ret;
-	hp_debug("no call sites from %s: %s", module, why.message);
+	ret = search_memory(s, module, n, &memory);
+	if (!ret || ret == -ENOMEM)
+		return ret;
+	hp_debug("no call sites from %s: %s; %s", module, why.message, memory.message);
 	for (i = 0, ret = 0; i < n && !ret; i++)
 		ret = hp_search__add_blind(s, s->slot[i], module);
 	return ret;

@@ -118,6 +118,10 @@ static enum hp_verdict decide_by_amount(const struct hp_evidence *e, struct reas
 		return say(reason, HP_VERDICT_UNKNOWN,
 			   "no call came, and the redirect could not be read back: %s",
 			   or_text(e->redirect_reason, "no reason was given"));
+	if (e->min_coverage > 0 && e->sites_obstacle)
+		return say(reason, HP_VERDICT_UNKNOWN,
+			   "%g %% of the call sites are wanted, and not all are known: %s",
+			   e->min_coverage, or_text(e->sites_obstacle, "no reason was given"));
 	if (!e->redirected && e->misses)
 		return say(reason, HP_VERDICT_UNEXERCISED,
 			   "no call was seen, and %" PRIu64 " missed", e->misses);

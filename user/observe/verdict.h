@@ -43,9 +43,10 @@ struct hp_evidence {
 
 	/* What the user wants before a target counts as live; 0 when nothing was asked for. */
 	uint64_t min_calls;
-	double min_coverage;	   /* percent of the known call sites */
-	uint32_t sites_known;	   /* call sites whose calls can be told apart, */
-	uint32_t sites_redirected; /* of those, seen in redirected calls and in no stale one */
+	double min_coverage;	    /* percent of the known call sites */
+	const char *sites_obstacle; /* why not all call sites are known; NULL: they are */
+	uint32_t sites_known;	    /* call sites whose calls can be told apart, */
+	uint32_t sites_redirected;  /* of those, seen in redirected calls and in no stale one */
 
 	/* With HP_REDIRECT_SUPERSEDED: who replaced the target again, and the verdict of that. */
 	const char *superseded_by;

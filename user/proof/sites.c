@@ -231,6 +231,7 @@ static void explain(struct hp_sites *s, const struct hp_target_sites *known,
 		return;
 	}
 	out->by_pointer = known->address_taken != 0;
+	out->pointers_unseen = known->pointers_unseen;
 	out->sites_known = known->blind_count == 0;
 	used = (size_t)snprintf(out->sites_reason, sizeof(out->sites_reason), "%s",
 				known->blind_count ? "could not look into" : "");

@@ -113,8 +113,10 @@ static json_t *sites_json(const struct hp_verify_target *target)
 			 count_or_null(known ? totals.exercised : HP_COUNT_UNKNOWN), "redirected",
 			 count_or_null(known ? totals.redirected : HP_COUNT_UNKNOWN), "dynamic",
 			 (int)totals.dynamic, "by_pointer",
-			 known ? json_boolean(target->by_pointer) : json_null(), "reason",
-			 hp_json_text_or_null(target->sites_reason), "list", list);
+			 !known || (!target->by_pointer && target->pointers_unseen)
+				 ? json_null()
+				 : json_boolean(target->by_pointer),
+			 "reason", hp_json_text_or_null(target->sites_reason), "list", list);
 }
 
 static json_t *target_json(const struct hp_verify_target *t)

@@ -58,8 +58,9 @@ struct hp_verify_target {
 
 	struct hp_verify_site *sites; /* owned */
 	size_t site_count;
-	bool sites_known; /* static call sites were looked for and found out */
-	bool by_pointer;  /* the target's address is taken: it may be called through pointers */
+	bool sites_known;     /* static call sites were looked for and found out */
+	bool by_pointer;      /* the target's address is taken: it may be called through pointers */
+	bool pointers_unseen; /* it may be taken in data that could not be searched, too */
 	char sites_reason[160]; /* why static call sites are not known */
 
 	enum hp_verdict verdict;

@@ -165,7 +165,9 @@ static void print_sites(const struct hp_verify_report *report, const struct hp_v
 			"    call sites: %u known, %u whose calls can be told apart, %u "
 			"exercised, %u redirected%s\n",
 			totals.known, totals.countable, totals.exercised, totals.redirected,
-			t->by_pointer ? "; may be called through pointers" : "");
+			t->by_pointer	     ? "; may be called through pointers"
+			: t->pointers_unseen ? "; not known whether through pointers too"
+					     : "");
 	if (totals.dynamic)
 		fprintf(out, "    call sites seen at run time only: %u\n", totals.dynamic);
 
