@@ -19,6 +19,7 @@
 /* Not the programs' context: bpf_probe_read_kernel_str() cannot write there. One reader at a time. */
 struct hp_klp_step hp_step;
 struct hp_klp_lookup hp_lookup;
+struct hp_klp_window hp_window;
 
 #define STACK_DEPTH_MAX 64 /* livepatches stacked on one function */
 
@@ -188,6 +189,19 @@ int hp_klp_symbol(void *ctx)
 		bpf_probe_read_kernel(lookup->bytes, sizeof(lookup->bytes), (void *)address);
 	bpf_snprintf(lookup->symbol, sizeof(lookup->symbol), "%pS", &lookup->address,
 		     sizeof(__u64));
+	return 0;
+}
+
+/* A piece of memory: the code of a function. */
+SEC("syscall")
+int hp_klp_read(void *ctx)
+{
+	struct hp_klp_window *window = &hp_window;
+	__u32 len = window->len;
+
+	if (len > sizeof(window->bytes))
+		len = sizeof(window->bytes);
+	window->error = bpf_probe_read_kernel(window->bytes, len, (void *)window->address);
 	return 0;
 }
 

@@ -90,6 +90,16 @@ struct hp_klp_lookup {
 	char symbol[HP_KLP_SYMBOL_LEN]; /* "symbol+0xoffset/0xsize [module]" */
 };
 
+/* The read program's global variable hp_window: @len bytes of kernel memory at @address. */
+#define HP_KLP_WINDOW_LEN 4096
+
+struct hp_klp_window {
+	__u64 address;
+	__u32 len;   /* at most HP_KLP_WINDOW_LEN */
+	__s32 error; /* negative errno */
+	__u8 bytes[HP_KLP_WINDOW_LEN];
+};
+
 /*
  * A task without the wanted state, as the task iterator writes it. A record with end set comes
  * last and holds the counts.

@@ -167,6 +167,9 @@ static void sentences(void **state)
 	      "though every task has switched");
 	e.redirected = 6;
 	check(&e, HP_VERDICT_STALE, "4 calls ran the old body, 6 redirected");
+	e.stale_at_most = true;
+	check(&e, HP_VERDICT_STALE, "at most 4 calls ran the old body, 6 redirected");
+	e.stale_at_most = false;
 	e.transition = true;
 	e.switched = 120;
 	e.total = 132;

@@ -41,6 +41,12 @@ struct hp_target {
 	 */
 	bool entry_taken;
 	bool new_shared;     /* another replacement has the same name */
+	/*
+	 * The code comes by the place behind its ftrace call site more than once a call, or nobody
+	 * can say that it does not: a probe there counts turns of a loop too.
+	 */
+	bool old_loops;
+	bool new_loops;
 	uint32_t entry_size; /* bytes at the entry that a redirect uses; the old body is behind */
 	char superseded_by[HP_NAME_MAX]; /* a later hotfix that replaced the same target, or "" */
 };

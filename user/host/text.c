@@ -83,6 +83,29 @@ int hp_text__find_branch(const uint8_t *code, size_t len, uint64_t address, uint
 	return -ENOENT;
 }
 
+/*
+ * Could any bytes of @code be a branch to offset @to? False is certain, true may be wrong: what
+ * looks like a displacement can be part of anything.
+ */
+static bool may_branch_to(const uint8_t *code, size_t len, size_t to)
+{
+	for (size_t i = 1; i < len; i++) {
+		uint8_t op = code[i - 1];
+		int32_t wide;
+
+		/* jcc, jmp rel8; loop, jrcxz */
+		if (((op & 0xf0) == 0x70 || op == 0xeb || (op & 0xfc) == 0xe0) &&
+		    (int64_t)(i + 1) + (int8_t)code[i] == (int64_t)to)
+			return true;
+		if (i + sizeof(wide) > len)
+			continue;
+		memcpy(&wide, code + i, sizeof(wide));
+		if ((int64_t)(i + sizeof(wide)) + wide == (int64_t)to)
+			return true;
+	}
+	return false;
+}
+
 int hp_text__body_probe_offset(const uint8_t *code, size_t len, uint64_t *offset)
 {
 	static const uint8_t endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
@@ -105,6 +128,8 @@ int hp_text__body_probe_offset(const uint8_t *code, size_t len, uint64_t *offset
 	 * Only direct jumps can be seen. Kernels with retpolines are built without jump tables
 	 * (-fno-jump-tables, arch/x86/Makefile), so there are no others within a function.
 	 */
+	if (!may_branch_to(code, len, at))
+		return 0;
 	ret = hp_text__find_branch(code, len, 0, at, &from);
 	if (ret == -ENOENT)
 		return 0;

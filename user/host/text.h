@@ -45,8 +45,9 @@ int hp_text__find_branch(const uint8_t *code, size_t len, uint64_t address, uint
  * that ftrace led elsewhere. @code must be the whole function.
  *
  * 0 with @offset set; -EINVAL when there is no such site; -ELOOP when the function jumps back to
- * that very place, so that a probe there would count loops as calls; -EILSEQ when part of the
- * function is no code, so that nobody knows (@offset is set for both).
+ * that very place, so that a probe there would count loops as calls; -EILSEQ when bytes that may
+ * be such a jump are in a function part of which is no code, so that nobody knows (@offset is set
+ * for both).
  *
  * A `call` that opens a function which ftrace does not know looks the same: ask ftrace first
  * (available_filter_functions).

@@ -22,6 +22,7 @@ struct hp_point {
 	uint64_t ftrace_site;
 	char object[64]; /* "vmlinux" or a module */
 	char symbol[HP_POINT_NAME_MAX];
+	bool at_most; /* turns of a loop come by here too: there were at most so many calls */
 	/*
 	 * A trampoline (fentry, fexit) may stand here. Never at the entry of a function that is
 	 * livepatched already: two of them there undo the livepatch (docs/kernel-hazards.md, 1).

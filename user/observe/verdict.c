@@ -69,6 +69,8 @@ static enum hp_verdict decide_by_redirect(const struct hp_evidence *e, struct re
 /* Calls of the old body: allowed in a transition only. */
 static enum hp_verdict decide_by_stale_calls(const struct hp_evidence *e, struct reason *reason)
 {
+	const char *at_most = e->stale_at_most ? "at most " : "";
+
 	if (in_transition(e)) {
 		if (e->total)
 			return say(reason, HP_VERDICT_PENDING, "%u of %u tasks have switched",
@@ -80,12 +82,12 @@ static enum hp_verdict decide_by_stale_calls(const struct hp_evidence *e, struct
 	/* Nobody went through the redirect: what the kernel lists is not what happens. */
 	if (e->observed && !e->redirected)
 		return say(reason, HP_VERDICT_BROKEN,
-			   "%" PRIu64 " call%s ran the old body and none the replacement, "
+			   "%s%" PRIu64 " call%s ran the old body and none the replacement, "
 			   "though every task has switched",
-			   CALLS(e->stale));
+			   at_most, CALLS(e->stale));
 	return say(reason, HP_VERDICT_STALE,
-		   "%" PRIu64 " call%s ran the old body, %" PRIu64 " redirected", CALLS(e->stale),
-		   e->redirected);
+		   "%s%" PRIu64 " call%s ran the old body, %" PRIu64 " redirected", at_most,
+		   CALLS(e->stale), e->redirected);
 }
 
 static enum hp_verdict decide_by_coverage(const struct hp_evidence *e, struct reason *reason)

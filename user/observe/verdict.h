@@ -37,6 +37,7 @@ struct hp_evidence {
 	const char *obstacle; /* if not, why */
 	uint64_t redirected;  /* calls in the window, of the points that were observed */
 	uint64_t stale;
+	bool stale_at_most;    /* turns of a loop of the old body were counted as calls */
 	uint64_t misses;       /* calls that the observer knows it did not see */
 	uint64_t stale_misses; /* of those, at the point that would have seen stale calls */
 	bool misses_unknown;   /* and more may have been missed: not every probe's are counted */

@@ -138,6 +138,7 @@ static void describe_point(struct hp_verify_point *out, const struct hp_watch_po
 		out->method = hp_method_name(in->method);
 	snprintf(out->symbol, sizeof(out->symbol), "%s", in->point.symbol);
 	out->offset = in->point.offset;
+	out->at_most = in->point.at_most;
 	out->misses = in->armed ? in->counts.misses : HP_COUNT_UNKNOWN;
 	if (!in->armed)
 		snprintf(out->reason, sizeof(out->reason), "%.*s", (int)sizeof(out->reason) - 1,
@@ -198,9 +199,9 @@ static void fill_target(const struct hp_proof *proof, size_t i, const struct hp_
 
 	out->redirected = redirected->armed ? redirected->counts.calls : HP_COUNT_UNKNOWN;
 	out->stale = old_body->armed ? old_body->counts.calls : HP_COUNT_UNKNOWN;
-	out->calls = out->redirected == HP_COUNT_UNKNOWN || out->stale == HP_COUNT_UNKNOWN
-			     ? HP_COUNT_UNKNOWN
-			     : out->redirected + out->stale;
+	out->calls = HP_COUNT_UNKNOWN;
+	if (redirected->armed && old_body->armed && !(out->stale && old_body->point.at_most))
+		out->calls = out->redirected + out->stale;
 	out->scoped = HP_COUNT_UNKNOWN;
 	if (proof->opts.exercise && redirected->armed)
 		out->scoped = redirected->counts.scoped + old_body->counts.scoped;
@@ -229,6 +230,7 @@ static void decide_target(const struct hp_proof *proof, size_t i,
 		.redirected = redirected->counts.calls,
 		.stale = old_body->counts.calls,
 		.misses = known_misses(redirected) + known_misses(old_body),
+		.stale_at_most = old_body->point.at_most,
 		.stale_misses = known_misses(old_body),
 		.misses_unknown = out->misses == HP_COUNT_UNKNOWN,
 		.min_calls = proof->opts.min_calls,

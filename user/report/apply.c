@@ -95,9 +95,10 @@ static json_t *restoration_json(const struct hp_restoration *r)
 {
 	if (!r->checked)
 		return json_null();
-	return json_pack("{s:b, s:b, s:o, s:o, s:o}", "restored", r->restored, "unloaded",
-			 r->unloaded, "old_calls", count_or_null(r->old_calls), "new_calls",
-			 count_or_null(r->new_calls), "reason", hp_json_text_or_null(r->reason));
+	return json_pack("{s:b, s:b, s:o, s:b, s:o, s:o}", "restored", r->restored, "unloaded",
+			 r->unloaded, "old_calls", count_or_null(r->old_calls), "old_calls_at_most",
+			 r->at_most, "new_calls", count_or_null(r->new_calls), "reason",
+			 hp_json_text_or_null(r->reason));
 }
 
 json_t *hp_apply_report__json(const struct hp_apply_report *report)

@@ -50,6 +50,7 @@ struct hp_restoration {
 	bool restored;
 	bool unloaded;	    /* the module is gone */
 	uint64_t old_calls; /* calls of the old body since; may be HP_COUNT_UNKNOWN */
+	bool at_most;	    /* of the old body: turns of a loop were counted too */
 	uint64_t new_calls; /* calls of the replacement since, the same */
 	char reason[160];   /* in one line */
 };

@@ -122,9 +122,9 @@ static void print_restoration(const struct hp_restoration *r, FILE *out, bool co
 	fprintf(out, "%s%s%s", hp_format__color(r->restored ? "green" : "red", color),
 		r->restored ? "the old code is back" : "NOT PROVED that the old code is back",
 		hp_format__reset(color));
-	fprintf(out, ": calls of the old body %s, of the replacement %s; the module is %s",
-		hp_format__count(r->old_calls).s, hp_format__count(r->new_calls).s,
-		r->unloaded ? "unloaded" : "still loaded");
+	fprintf(out, ": calls of the old body %s%s, of the replacement %s; the module is %s",
+		r->at_most ? "at most " : "", hp_format__count(r->old_calls).s,
+		hp_format__count(r->new_calls).s, r->unloaded ? "unloaded" : "still loaded");
 	if (r->reason[0])
 		fprintf(out, "; %s", r->reason);
 	fputc('\n', out);

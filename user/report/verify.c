@@ -78,13 +78,13 @@ static json_t *points_json(const struct hp_verify_target *target)
 	for (int role = 0; role < HP_POINT_ROLES; role++) {
 		const struct hp_verify_point *point = &target->point[role];
 
-		json_array_append_new(array,
-				      json_pack("{s:s, s:s?, s:o, s:I, s:o, s:o}", "role",
-						role_names[role], "method", point->method, "symbol",
-						hp_json_text_or_null(point->symbol), "offset",
-						(json_int_t)point->offset, "misses",
-						count_or_null(point->misses), "reason",
-						hp_json_text_or_null(point->reason)));
+		json_array_append_new(
+			array, json_pack("{s:s, s:s?, s:o, s:I, s:b, s:o, s:o}", "role",
+					 role_names[role], "method", point->method, "symbol",
+					 hp_json_text_or_null(point->symbol), "offset",
+					 (json_int_t)point->offset, "at_most", point->at_most,
+					 "misses", count_or_null(point->misses), "reason",
+					 hp_json_text_or_null(point->reason)));
 	}
 	return array;
 }

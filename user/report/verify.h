@@ -38,6 +38,7 @@ struct hp_verify_point {
 	const char *method; /* "fentry", "kprobe", …; NULL: not observed */
 	char symbol[HP_SYMBOL_MAX];
 	uint64_t offset;
+	bool at_most;	  /* turns of a loop are counted too: there were at most so many calls */
 	uint64_t misses;  /* HP_COUNT_UNKNOWN when the kernel does not count them */
 	char reason[160]; /* why not observed, or why not in the cheapest way; may be "" */
 };

@@ -123,6 +123,8 @@ static void print_points(const struct hp_verify_target *t, FILE *out)
 		fprintf(out, "    %s seen by %s at %s", what[role], point->method, point->symbol);
 		if (point->offset)
 			fprintf(out, "+%#" PRIx64, point->offset);
+		if (point->at_most)
+			fputs(", an upper bound: a loop may pass there", out);
 		if (point->misses == HP_COUNT_UNKNOWN)
 			fputs(", misses unknown", out);
 		else if (point->misses)

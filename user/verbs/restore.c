@@ -55,6 +55,8 @@ static int count_calls(const struct hp_restore *r, struct hp_restoration *out)
 		if (ret)
 			return ret;
 		add_calls(&seen.point[HP_POINT_OLD_BODY], &out->old_calls);
+		out->at_most |= seen.point[HP_POINT_OLD_BODY].counts.calls &&
+				seen.point[HP_POINT_OLD_BODY].point.at_most;
 		add_calls(&seen.point[HP_POINT_NEW_ENTRY], &out->new_calls);
 		hp_watch_result_free(&seen);
 	}

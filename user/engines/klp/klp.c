@@ -98,6 +98,10 @@ static int klp_discover(struct hp_engine_state *state, const char *hotfix, struc
 
 		t->old_load = load_of(t->object);
 		t->new_load = load_of(t->hotfix);
+		t->old_loops = t->old_addr &&
+			       hp_klp_reader__loops(state->reader, t->old_addr, t->old_size);
+		t->new_loops = t->new_addr &&
+			       hp_klp_reader__loops(state->reader, t->new_addr, t->new_size);
 	}
 	return 0;
 }
@@ -173,6 +177,7 @@ static int klp_resolve(struct hp_engine_state *state, const struct hp_kallsyms *
 		t->entry_size = 0;
 		if (!hp_klp_reader__at(state->reader, t->old_addr, &text))
 			t->entry_size = (uint32_t)hp_klp_entry__size(text.bytes);
+		t->old_loops = hp_klp_reader__loops(state->reader, t->old_addr, t->old_size);
 	}
 	return ret;
 }
@@ -384,9 +389,13 @@ static int klp_point(const struct hp_target *target, enum hp_point_role role,
 		if (!target->entry_size)
 			return -ENOENT;
 		point->offset = target->entry_size;
+		point->at_most = target->old_loops;
 	}
-	/* The kernel and its modules are built alike: the same call opens both. */
-	if (new)
+	/*
+	 * The kernel and its modules are built alike: the same call opens both. Where a loop comes by
+	 * behind it, the entry itself is the one place that every call passes once.
+	 */
+	if (new && !target->new_loops)
 		point->ftrace_site = target->entry_size;
 	snprintf(point->object, sizeof(point->object), "%s", new ? target->hotfix : target->object);
 	snprintf(point->symbol, sizeof(point->symbol), "%s",

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <bpf/bpf.h>
@@ -11,6 +12,9 @@
 #include "bpf/klp_list.lskel.h"
 #include "engines/klp/tasks.h"
 #include "host/facts.h"
+#include "host/text.h"
+
+#define FUNCTION_MAX (1u << 20) /* bytes; the largest of the kernel has a tenth */
 
 int hp_klp_reader__run(int prog_fd)
 {
@@ -76,6 +80,39 @@ int hp_klp_reader__find(struct hp_klp_reader *reader, const char *object, const 
 	if (!ret && strcmp(out->object, object))
 		return -ENOENT;
 	return ret;
+}
+
+static int read_memory(struct hp_klp_reader *reader, uint64_t address, uint8_t *buf, size_t len)
+{
+	struct hp_klp_window *window = &reader->list->bss->hp_window;
+	size_t done, piece;
+	int ret;
+
+	for (done = 0; done < len; done += piece) {
+		piece = len - done < sizeof(window->bytes) ? len - done : sizeof(window->bytes);
+		window->address = address + done;
+		window->len = (uint32_t)piece;
+		ret = hp_klp_reader__run(reader->list->progs.hp_klp_read.prog_fd);
+		if (ret || window->error)
+			return ret ?: window->error;
+		memcpy(buf + done, window->bytes, piece);
+	}
+	return 0;
+}
+
+bool hp_klp_reader__loops(struct hp_klp_reader *reader, uint64_t address, uint64_t size)
+{
+	_cleanup_free_ uint8_t *code = NULL;
+	uint64_t offset;
+	int ret;
+
+	if (!size || size > FUNCTION_MAX)
+		return true;
+	code = malloc(size);
+	if (!code || read_memory(reader, address, code, size))
+		return true;
+	ret = hp_text__body_probe_offset(code, size, &offset);
+	return ret == -ELOOP || ret == -EILSEQ;
 }
 
 int hp_klp_reader__find_list(struct hp_klp_reader *reader, struct hp_error *err)

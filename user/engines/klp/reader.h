@@ -60,6 +60,13 @@ struct hp_klp_symbol {
 int hp_klp_reader__find(struct hp_klp_reader *reader, const char *object, const char *name,
 			struct hp_klp_symbol *out);
 
+/*
+ * Does the code at @address, a whole function of @size bytes, come by the place behind its ftrace
+ * call site more than once a call? So it does when it jumps back there, and so it may when it cannot
+ * be read or decoded.
+ */
+bool hp_klp_reader__loops(struct hp_klp_reader *reader, uint64_t address, uint64_t size);
+
 /* What is at @address. */
 int hp_klp_reader__at(struct hp_klp_reader *reader, uint64_t address, struct hp_klp_symbol *out);
 
