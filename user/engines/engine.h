@@ -171,7 +171,10 @@ struct hp_engine {
 		     struct hp_point *point);
 };
 
-/* revert, wait and finish, for callers that show nothing meanwhile. */
+/*
+ * Revert, wait and finish, with a live line. A signal (hp_interrupted()) ends it with
+ * HP_E_UNFINISHED: the reversal has begun, and the next call brings it to its end.
+ */
 int hp_engine__undo(const struct hp_engine *engine, struct hp_engine_state *state,
 		    const char *hotfix, uint64_t deadline, struct hp_error *err);
 

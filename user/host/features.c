@@ -8,6 +8,7 @@
 
 #include <sys/capability.h>
 
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "host/cause.h"
 #include "host/try.h"
@@ -314,6 +315,12 @@ const struct hp_finding *hp_features__get(struct hp_features *features, enum hp_
 	if (features->known[id])
 		return found;
 	features->known[id] = true;
+	/* Whoever asked for a stop will not show what is found. */
+	if (hp_interrupted()) {
+		found->state = HP_STATE_UNKNOWN;
+		found->cause = HP_E_INTERRUPTED;
+		return found;
+	}
 	if (hp_cause__bars(feature, &features->facts, found))
 		return found;
 	hp_progress("trying %s", feature->name);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/interrupt.h"
 #include "host/abilities.h"
 #include "host/features.h"
 #include "report/check.h"
@@ -71,6 +72,14 @@ static int parse_required(struct hp_check *check, const char *list, struct hp_er
 	return 0;
 }
 
+/* Before anything is printed: a signal must not leave half a report. */
+static void try_shown(struct hp_check *check)
+{
+	for (int id = 0; id < HP_FEATURES; id++)
+		if (check->show[id])
+			hp_features__get(check->features, (enum hp_feature_id)id);
+}
+
 /* Judge what was required; the first that is not met decides the error. */
 static void judge_required(struct hp_check *check, struct hp_error *err)
 {
@@ -115,6 +124,7 @@ HP_VERB(check)
 		hp_fail(&err, HP_E_NOMEM, "no memory for the report");
 		return hp_report_error(&globals, cmd->name, &err);
 	}
+	hp_interrupt_catch();
 	ret = parse_required(check, require, &err);
 	if (!ret)
 		ret = hp_features__open(&features, &err);
@@ -123,7 +133,13 @@ HP_VERB(check)
 		ret = select_operands(check, argv + first, &err);
 	if (ret)
 		return hp_report_error(&globals, cmd->name, &err);
+	try_shown(check);
 	judge_required(check, &err);
+	if (hp_interrupted()) {
+		err = (struct hp_error){ 0 };
+		hp_fail(&err, HP_E_INTERRUPTED, "interrupted: not all was tried");
+		return hp_report_error(&globals, cmd->name, &err);
+	}
 	if (hp_report_check(&globals, check)) {
 		hp_fail(&err, HP_E_INTERNAL, "cannot write the report");
 		check->status = HP_EXIT_INTERNAL;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "engines/klp/klp.h"
 #include "engines/proc/survey.h"
@@ -31,11 +32,9 @@ static int undo(struct hp_journal *journal, struct hp_recovery *r, uint64_t budg
 		return ret;
 	/* So that a recover that is killed as well leaves the right trace. */
 	ret = hp_journal__set_phase(journal, &entry, HP_PHASE_REVERTING, &r->err);
-	hp_progress("%s: reverting", r->entry.hotfix);
 	ret = ret
 		      ?: hp_engine__undo(&hp_klp_engine, state, r->entry.hotfix,
 					 hp_now_ns() + budget, &r->err);
-	hp_progress_end();
 	hp_klp_engine.close(state);
 	return ret;
 }
@@ -112,7 +111,10 @@ static void recover_one(struct hp_journal *journal, struct hp_recovery *r, uint6
 	}
 	if (r->action == HP_RECOVER_KEEP)
 		return;
-	if (r->action == HP_RECOVER_UNDO)
+	if (hp_interrupted())
+		ret = hp_fail(&r->err, HP_E_UNFINISHED, "interrupted before %s was recovered",
+			      r->entry.hotfix);
+	else if (r->action == HP_RECOVER_UNDO)
 		ret = undo(journal, r, budget);
 	ret = ret ?: hp_journal__remove(journal, r->entry.hotfix, &r->err);
 	r->done = !ret;
@@ -184,6 +186,7 @@ HP_VERB(recover)
 		hp_fail(&err, HP_E_USAGE, "recover takes no operand, not '%s'", argv[first]);
 		return hp_report_error(&globals, cmd->name, &err);
 	}
+	hp_interrupt_catch();
 	ret = recover_all(&report, budget, &err);
 	status = status_of(&report);
 	if (!ret && globals.json) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "engines/klp/list.h"
 #include "engines/klp/tasks.h"
@@ -118,7 +119,10 @@ HP_VERB(status)
 		hp_fail(&err, HP_E_USAGE, "status takes no operand, not '%s'", argv[first]);
 		return hp_report_error(&globals, cmd->name, &err);
 	}
+	hp_interrupt_catch();
 	ret = gather(&report, &err);
+	if (!ret && hp_interrupted())
+		ret = hp_fail(&err, HP_E_INTERRUPTED, "interrupted");
 	if (!ret && globals.json) {
 		json_t *json = hp_status_report__json(&report);
 

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "engines/klp/list.h"
 #include "engines/klp/module.h"
 #include "engines/klp/sysfs.h"
@@ -341,13 +342,17 @@ static int klp_revert(struct hp_engine_state *state, const char *hotfix, uint64_
 		struct hp_error last = { 0 };
 
 		ret = hp_klp_sysfs__set_enabled(NULL, hotfix, false, &last);
-		if (!ret || last.reason == HP_E_KLP_NOT_LOADED)
+		if (!ret || last.reason == HP_E_KLP_NOT_LOADED) {
+			hp_progress_end();
 			return 0;
+		}
 		if (last.reason != HP_E_KLP_BUSY || hp_now_ns() >= deadline) {
 			if (err && err->reason == HP_E_NONE)
 				*err = last;
+			hp_progress_end();
 			return ret;
 		}
+		hp_progress("waiting for another livepatch's transition");
 		nanosleep(&pause, NULL);
 	}
 }

@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "engines/klp/kmsg.h"
 #include "engines/klp/load_error.h"
 #include "engines/klp/sysfs.h"
@@ -87,15 +88,19 @@ int hp_klp_module__load(int fd, const char *name, struct hp_error *err)
 int hp_klp_module__wait_disabled(const char *name, uint64_t deadline, struct hp_error *err)
 {
 	while (hp_klp_sysfs__exists(NULL, name)) {
-		if (hp_now_ns() >= deadline)
+		if (hp_now_ns() >= deadline) {
+			hp_progress_end();
 			return hp_fail(err, HP_E_KLP_TIMEOUT,
 				       "%s is still in transition at the deadline", name);
+		}
+		hp_progress("waiting until the kernel has disabled %s", name);
 		pause_briefly();
 	}
+	hp_progress_end();
 	return 0;
 }
 
-int hp_klp_module__unload(const char *name, uint64_t deadline, struct hp_error *err)
+static int unload(const char *name, uint64_t deadline, struct hp_error *err)
 {
 	for (;;) {
 		int ret = syscall(SYS_delete_module, name, O_NONBLOCK) ? -errno : 0;
@@ -113,6 +118,16 @@ int hp_klp_module__unload(const char *name, uint64_t deadline, struct hp_error *
 			return hp_fail(err, HP_E_MODULE_BUSY,
 				       "module %s is still in use at the deadline (%d references)",
 				       name, hp_klp_sysfs__refcount(NULL, name));
+		hp_progress("waiting until module %s is free (%d references)", name,
+			    hp_klp_sysfs__refcount(NULL, name));
 		pause_briefly();
 	}
+}
+
+int hp_klp_module__unload(const char *name, uint64_t deadline, struct hp_error *err)
+{
+	int ret = unload(name, deadline, err);
+
+	hp_progress_end();
+	return ret;
 }
