@@ -40,7 +40,7 @@ struct hp_target {
 	 * be put there (docs/kernel-hazards.md, 1).
 	 */
 	bool entry_taken;
-	bool new_shared;     /* another replacement has the same name */
+	bool new_shared; /* another replacement has the same name */
 	/*
 	 * The code comes by the place behind its ftrace call site more than once a call, or nobody
 	 * can say that it does not: a probe there counts turns of a loop too.

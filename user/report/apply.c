@@ -111,14 +111,14 @@ json_t *hp_apply_report__json(const struct hp_apply_report *report)
 		reach = json_pack("{s:I, s:I}", "switched", (json_int_t)progress->switched, "total",
 				  (json_int_t)progress->total);
 	body = json_pack(
-		"{s:o, s:o, s:s, s:i, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}",
-		"livepatch", hp_json_text_or_null(report->livepatch), "file",
-		hp_json_text(report->file), "outcome", outcome_names[report->outcome], "status",
-		(int)report->status, "error", hp_json_error(&report->error), "phases",
-		phases_json(report), "total_ns", (json_int_t)report->total_ns, "used_ns",
-		(json_int_t)report->used_ns, "budget_ns", (json_int_t)report->budget_ns, "reach",
-		reach, "blockers", hp_json_blockers(progress), "restoration",
-		restoration_json(&report->restoration), "verification",
+		"{s:o, s:o, s:s, s:i, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "hotfix",
+		hp_json_text_or_null(report->livepatch), "file", hp_json_text(report->file),
+		"outcome", outcome_names[report->outcome], "status", (int)report->status, "error",
+		hp_json_error(&report->error), "phases", phases_json(report), "total_ns",
+		(json_int_t)report->total_ns, "used_ns", (json_int_t)report->used_ns, "budget_ns",
+		(json_int_t)report->budget_ns, "reach", reach, "blockers",
+		hp_json_blockers(progress), "restoration", restoration_json(&report->restoration),
+		"verification",
 		report->verified ? hp_verify_report__body(&report->verify) : json_null(),
 		"measurement",
 		report->measured ? hp_measure_report__body(&report->measure) : json_null());

@@ -192,7 +192,7 @@ static json_t *function_json(const struct hp_measure_function *f)
 {
 	return json_pack("{s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "symbol", hp_json_text(f->symbol),
 			 "object", hp_json_text_or_null(f->object), "sympos", (json_int_t)f->sympos,
-			 "livepatch", hp_json_text_or_null(f->livepatch), "old",
+			 "hotfix", hp_json_text_or_null(f->livepatch), "old",
 			 side_json(&f->side[HP_MEASURE_OLD]), "new",
 			 side_json(&f->side[HP_MEASURE_NEW]), "comparison", comparison_json(f));
 }

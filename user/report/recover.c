@@ -25,7 +25,7 @@ json_t *hp_recover_report__json(const struct hp_recover_report *report)
 
 		hp_json_append(&array,
 			       json_pack("{s:o, s:s, s:s, s:o, s:s, s:i, s:s, s:s, s:b, s:o}",
-					 "livepatch", hp_json_text(r->entry.hotfix), "engine",
+					 "hotfix", hp_json_text(r->entry.hotfix), "engine",
 					 r->entry.engine[0] ? r->entry.engine : "unknown", "phase",
 					 hp_journal_phase__name(r->entry.phase), "file",
 					 hp_json_text_or_null(r->entry.file), "time",

@@ -131,14 +131,13 @@ static json_t *unfinished_json(const struct hp_status_report *report)
 		const struct hp_status_entry *e = &report->entries[i];
 
 		if (e->action != HP_RECOVER_KEEP)
-			hp_json_append(&array,
-				       json_pack("{s:o, s:s, s:i, s:b, s:s, s:s}", "livepatch",
-						 hp_json_text(e->entry.hotfix), "phase",
-						 hp_journal_phase__name(e->entry.phase), "pid",
-						 e->entry.pid, "loader_alive",
-						 e->facts.loader_alive, "recover",
-						 hp_recover_action_name(e->action), "reason",
-						 e->why));
+			hp_json_append(&array, json_pack("{s:o, s:s, s:i, s:b, s:s, s:s}", "hotfix",
+							 hp_json_text(e->entry.hotfix), "phase",
+							 hp_journal_phase__name(e->entry.phase),
+							 "pid", e->entry.pid, "loader_alive",
+							 e->facts.loader_alive, "recover",
+							 hp_recover_action_name(e->action),
+							 "reason", e->why));
 	}
 	return array;
 }

@@ -129,7 +129,7 @@ static json_t *target_json(const struct hp_verify_target *t)
 	return json_pack("{s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o,"
 			 " s:o, s:o, s:o, s:o, s:o, s:o,"
 			 " s:{s:s, s:o}, s:o, s:o, s:s, s:o}",
-			 "livepatch", hp_json_text(t->target.hotfix), "object",
+			 "hotfix", hp_json_text(t->target.hotfix), "object",
 			 hp_json_text_or_null(t->target.object), "symbol",
 			 hp_json_text_or_null(t->target.symbol), "sympos",
 			 (json_int_t)t->target.sympos, "replacement",
