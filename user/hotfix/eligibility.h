@@ -12,7 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "engines/engine.h"
+#include "hotfix/target.h"
 #include "hotfix/klp_module.h"
 
 /* Something to say about the hotfix on this host. */

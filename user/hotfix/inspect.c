@@ -4,7 +4,7 @@
 
 #include <inttypes.h>
 
-#include "report/json.h"
+#include "base/json.h"
 
 void hp_hotfix__print(const struct hp_hotfix *hotfix, FILE *out)
 {

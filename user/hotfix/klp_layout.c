@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engines/engine.h"
+#include "hotfix/target.h"
 #include "hotfix/module_elf.h"
 
 /* struct klp_patch, klp_object, klp_callbacks and klp_func of include/linux/livepatch.h. */

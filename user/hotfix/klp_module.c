@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engines/engine.h"
+#include "hotfix/target.h"
 #include "hotfix/klp_layout.h"
 #include "hotfix/module_elf.h"
 

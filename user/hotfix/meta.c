@@ -8,7 +8,8 @@
 #include <sodium.h>
 
 #include "hotfix/elf_hotfix.h"
-#include "report/json.h"
+
+#include "base/json.h"
 
 void hp_hotfix__hash(const void *data, size_t len, uint8_t hash[HP_HOTFIX_HASH_BYTES])
 {

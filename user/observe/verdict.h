@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engines/engine.h"
+#include "hotfix/target.h"
 
 /* Worst first: a hotfix has the worst verdict of its targets. */
 enum hp_verdict {

@@ -3,41 +3,12 @@
 #ifndef HP_REPORT_JSON_H
 #define HP_REPORT_JSON_H
 
-#include <stdint.h>
-
-#include <jansson.h>
-
-/*
- * A new report object: {"schema": "hotproof.<verb>", "version": 1, "hotproof": "<release>", …}.
- * docs/schema/<verb>.schema.json describes it. The caller owns the reference.
- */
-json_t *hp_json_report(const char *verb, int version);
+#include "base/json.h"
 
 /* Print @report on stdout, one document, indented, with a newline; drops the reference. */
 int hp_json_print(json_t *report);
 
 /* The exit status of a workload; null when it was stopped (negative). */
 json_t *hp_json_exercise_status(int status);
-
-/* An address as "0xffffffff81000000": 64 bits do not survive JSON numbers everywhere. */
-json_t *hp_json_address(uint64_t address);
-
-/*
- * @text as a string, null for NULL. Bytes that are not UTF-8 (a task's comm, a command line) become
- * U+FFFD each: jansson takes no other text, and a report must not fail for it.
- */
-json_t *hp_json_text(const char *text);
-
-/* The same with null for "": fixed-size fields that say nothing. */
-json_t *hp_json_text_or_null(const char *text);
-
-/*
- * Append @value to *@array; both references are taken. When either is missing, *@array is dropped
- * and becomes NULL: a report that lost an element must not look like a whole one.
- */
-void hp_json_append(json_t **array, json_t *value);
-
-/* The envelope of hp_json_report() with the fields of @body, which is taken; NULL on failure. */
-json_t *hp_json_envelope(const char *verb, int version, json_t *body);
 
 #endif

@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 #include "base/exit_status.h"
-#include "engines/engine.h"
+#include "hotfix/target.h"
 #include "host/build_id.h"
 #include "hotproof/patch_map.h"
 #include "observe/bootstrap.h"

@@ -11,7 +11,7 @@
 #include <jansson.h>
 
 #include "base/exit_status.h"
-#include "engines/engine.h"
+#include "hotfix/target.h"
 #include "hotproof/patch_map.h"
 #include "observe/callsites.h"
 #include "observe/point.h"

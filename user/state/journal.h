@@ -14,7 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "engines/engine.h"
+#include "hotfix/target.h"
 
 enum hp_journal_phase {
 	HP_PHASE_LOADING,   /* about to be applied, or being applied */

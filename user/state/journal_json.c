@@ -11,7 +11,7 @@
 
 #include <jansson.h>
 
-#include "report/json.h"
+#include "base/json.h"
 
 #define VERSION 1
 

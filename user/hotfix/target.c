@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The words for what reading a redirect back said. */
-#include "engines/engine.h"
+#include "hotfix/target.h"
 
 const char *hp_redirect_name(enum hp_redirect redirect)
 {
