@@ -297,6 +297,7 @@ static void test_modules(void **state)
 {
 	struct hp_target targets[IMPORTS] = { 0 };
 	struct hp_module_files *files = NULL;
+	const struct hp_callsites_source source = { .img = img, .ks = ks };
 	struct hp_callsites *cs = NULL;
 	size_t i, modules = 0, total = 0, want[IMPORTS];
 	char line[1024], module[64], file[PATH_MAX];
@@ -311,7 +312,7 @@ static void test_modules(void **state)
 		snprintf(targets[i].symbol, sizeof(targets[i].symbol), "%s", imports[i]);
 		targets[i].old_addr = sym.address;
 	}
-	if (hp_callsites__find(&cs, img, ks, targets, IMPORTS, &err))
+	if (hp_callsites__search(&cs, &source, targets, IMPORTS, &err))
 		fail_msg("%s", err.message);
 	f = fopen("/proc/modules", "r");
 	assert_non_null(f);

@@ -40,11 +40,6 @@ void hp_log_init(int verbosity, bool color)
 	libbpf_set_print(libbpf_print);
 }
 
-int hp_log_verbosity(void)
-{
-	return log_state.verbosity;
-}
-
 void hp_log(enum hp_log_level level, const char *fmt, ...)
 {
 	va_list ap;

@@ -16,7 +16,6 @@ enum hp_log_level {
 
 /* Set once by main(): -v count, and whether stderr may be coloured. */
 void hp_log_init(int verbosity, bool color);
-int hp_log_verbosity(void);
 
 void hp_log(enum hp_log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

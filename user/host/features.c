@@ -352,11 +352,6 @@ int hp_features__require(struct hp_features *features, enum hp_feature_id id, st
 		       hp_feature_state_name(found->state), found->why);
 }
 
-const struct hp_facts *hp_features__facts(const struct hp_features *features)
-{
-	return &features->facts;
-}
-
 const struct hp_feature *hp_feature__row(enum hp_feature_id id)
 {
 	return &table[id];

@@ -134,9 +134,6 @@ bool hp_features__has(struct hp_features *features, enum hp_feature_id id);
 /* 0 when @id is available; otherwise a negative errno, with the cause and the way out in @err. */
 int hp_features__require(struct hp_features *features, enum hp_feature_id id, struct hp_error *err);
 
-/* What explains refusals on this host. */
-const struct hp_facts *hp_features__facts(const struct hp_features *features);
-
 const struct hp_feature *hp_feature__row(enum hp_feature_id id);
 
 /* The id of the feature called @name, or -ENOENT. */

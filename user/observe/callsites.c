@@ -407,12 +407,3 @@ int hp_callsites__search(struct hp_callsites **out, const struct hp_callsites_so
 	cs = NULL;
 	return 0;
 }
-
-int hp_callsites__find(struct hp_callsites **out, const struct hp_vmlinux_image *img,
-		       const struct hp_kallsyms *ks, const struct hp_target *targets, size_t n,
-		       struct hp_error *err)
-{
-	const struct hp_callsites_source source = { .img = img, .ks = ks };
-
-	return hp_callsites__search(out, &source, targets, n, err);
-}

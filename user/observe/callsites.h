@@ -17,7 +17,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "engines/engine.h"
+#include "hotfix/target.h"
 #include "host/kallsyms.h"
 #include "host/vmlinux_image.h"
 
@@ -69,11 +69,6 @@ struct hp_callsites_source {
  */
 int hp_callsites__search(struct hp_callsites **out, const struct hp_callsites_source *source,
 			 const struct hp_target *targets, size_t n, struct hp_error *err);
-
-/* The same on the running system. @img may be NULL. */
-int hp_callsites__find(struct hp_callsites **out, const struct hp_vmlinux_image *img,
-		       const struct hp_kallsyms *ks, const struct hp_target *targets, size_t n,
-		       struct hp_error *err);
 
 void hp_callsites__close(struct hp_callsites *cs);
 HP_DEFINE_CLEANUP(struct hp_callsites *, hp_callsites__close)

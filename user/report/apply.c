@@ -24,16 +24,6 @@ static const char *const phase_names[HP_PHASES] = {
 	[HP_PHASE_VERIFIED] = "verified",     [HP_PHASE_ROLLBACK] = "rollback",
 };
 
-const char *hp_outcome__name(enum hp_outcome outcome)
-{
-	return outcome_names[outcome];
-}
-
-const char *hp_apply_phase__name(enum hp_apply_phase phase)
-{
-	return phase_names[phase];
-}
-
 void hp_apply_report__phase(struct hp_apply_report *report, enum hp_apply_phase phase,
 			    uint64_t start_ns, uint64_t end_ns)
 {

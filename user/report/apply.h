@@ -95,8 +95,4 @@ int hp_apply_report__print(const struct hp_apply_report *report, FILE *out, bool
 /* `--json`, docs/schema/apply.schema.json or revert.schema.json by ->verb; NULL: out of memory. */
 json_t *hp_apply_report__json(const struct hp_apply_report *report);
 
-/* "applied", "rolled-back", … and "check", "first-call", …: the words of JSON. */
-const char *hp_outcome__name(enum hp_outcome outcome);
-const char *hp_apply_phase__name(enum hp_apply_phase phase);
-
 #endif

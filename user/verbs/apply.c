@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "engines/follow.h"
 #include "engines/klp/klp.h"
-#include "engines/klp/module.h"
+#include "engines/klp/loader.h"
 #include "hotfix/eligibility.h"
 #include "hotfix/klp_module.h"
 #include "proof/cost.h"
@@ -124,7 +124,7 @@ static int open_all(struct apply *a, const char *path, struct hp_error *err)
 	if (ret)
 		return hp_fail_errno(err, HP_E_NOMEM, ret, "cannot start a thread");
 	ret = read_targets(a, err);
-	ret = ret ?: hp_klp_module__permitted(err);
+	ret = ret ?: hp_klp_loader__permitted(err);
 	ret = ret ?: a->session.engine->open(&a->session.state, err);
 	if (ret)
 		return ret;

@@ -2,12 +2,11 @@
 /* The end of a verb that changes the system: its status and its report. */
 #include "verbs/change.h"
 
-#include <langinfo.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "report/error.h"
+#include "report/histogram.h"
 #include "report/json.h"
 
 static enum hp_exit status_of(const struct hp_apply_report *report)
@@ -25,7 +24,7 @@ static enum hp_exit status_of(const struct hp_apply_report *report)
 
 static int print(const struct hp_apply_report *report, const struct hp_globals *globals)
 {
-	bool ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
+	bool ascii = hp_histogram__needs_ascii();
 
 	if (globals->json) {
 		if (report->error.reason)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* hotproof measure: what a call of a function costs, old code or new. */
 #include <errno.h>
-#include <langinfo.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +12,7 @@
 #include "proof/cost.h"
 #include "proof/redirects.h"
 #include "report/error.h"
+#include "report/histogram.h"
 #include "report/json.h"
 #include "verbs/require.h"
 #include "verbs/session.h"
@@ -267,7 +267,7 @@ static int measure(const struct options *opts, char **names, size_t count,
 
 static int print(const struct hp_measure_report *report, const struct hp_globals *globals)
 {
-	bool ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
+	bool ascii = hp_histogram__needs_ascii();
 
 	if (globals->json)
 		return hp_json_print(hp_measure_report__json(report));

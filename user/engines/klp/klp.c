@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "engines/klp/list.h"
-#include "engines/klp/module.h"
+#include "engines/klp/loader.h"
 #include "engines/klp/sysfs.h"
 #include "engines/klp/tasks.h"
 #include "host/kallsyms.h"
@@ -22,11 +22,6 @@
 struct hp_engine_state {
 	struct hp_klp_reader *reader;
 };
-
-struct hp_klp_reader *hp_klp_engine__reader(struct hp_engine_state *state)
-{
-	return state->reader;
-}
 
 static void klp_close(struct hp_engine_state *state)
 {
@@ -231,7 +226,7 @@ static int klp_prepare(struct hp_engine_state *state, const struct hp_hotfix *ho
 static int klp_activate(struct hp_engine_state *state, const struct hp_hotfix *hotfix,
 			struct hp_error *err)
 {
-	return hp_klp_module__load(hotfix->fd, hotfix->name, err);
+	return hp_klp_loader__load(hotfix->fd, hotfix->name, err);
 }
 
 static int klp_progress(struct hp_engine_state *state, const char *hotfix, bool stacks,
@@ -366,13 +361,13 @@ static int klp_cancel_revert(struct hp_engine_state *state, const char *hotfix,
 static int klp_finish(struct hp_engine_state *state, const char *hotfix, uint64_t deadline,
 		      struct hp_error *err)
 {
-	int ret = hp_klp_module__wait_disabled(hotfix, deadline, err);
+	int ret = hp_klp_loader__wait_disabled(hotfix, deadline, err);
 
 	if (ret || !hp_klp_sysfs__module_exists(NULL, hotfix))
 		return ret;
 	if (!is_livepatch_module(hotfix))
 		return hp_fail(err, HP_E_KLP_NOT_LOADED, "module %s is no livepatch", hotfix);
-	return hp_klp_module__unload(hotfix, deadline, err);
+	return hp_klp_loader__unload(hotfix, deadline, err);
 }
 
 /*

@@ -4,11 +4,7 @@
 #define HP_KLP_KLP_H
 
 #include "engines/engine.h"
-#include "engines/klp/reader.h"
 
 extern const struct hp_engine hp_klp_engine;
-
-/* The reader that an open engine holds, for those who want the whole list. */
-struct hp_klp_reader *hp_klp_engine__reader(struct hp_engine_state *state);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* finit_module and delete_module, with causes. */
-#include "engines/klp/module.h"
+#include "engines/klp/loader.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -47,7 +47,7 @@ static int about_module(const char *text, const void *name)
 	       strstr(text, name) || hp_load_error__knows(text);
 }
 
-int hp_klp_module__permitted(struct hp_error *err)
+int hp_klp_loader__permitted(struct hp_error *err)
 {
 	cap_flag_value_t held = CAP_CLEAR;
 	cap_t caps = cap_get_proc();
@@ -62,7 +62,7 @@ int hp_klp_module__permitted(struct hp_error *err)
 	return 0;
 }
 
-int hp_klp_module__load(int fd, const char *name, struct hp_error *err)
+int hp_klp_loader__load(int fd, const char *name, struct hp_error *err)
 {
 	_cleanup_close_ int kmsg = hp_kmsg__mark();
 	struct hp_load_facts facts = { 0 };
@@ -85,7 +85,7 @@ int hp_klp_module__load(int fd, const char *name, struct hp_error *err)
 	return hp_load_error__explain(name, ret, &facts, err);
 }
 
-int hp_klp_module__wait_disabled(const char *name, uint64_t deadline, struct hp_error *err)
+int hp_klp_loader__wait_disabled(const char *name, uint64_t deadline, struct hp_error *err)
 {
 	while (hp_klp_sysfs__exists(NULL, name)) {
 		if (hp_now_ns() >= deadline) {
@@ -124,7 +124,7 @@ static int unload(const char *name, uint64_t deadline, struct hp_error *err)
 	}
 }
 
-int hp_klp_module__unload(const char *name, uint64_t deadline, struct hp_error *err)
+int hp_klp_loader__unload(const char *name, uint64_t deadline, struct hp_error *err)
 {
 	int ret = unload(name, deadline, err);
 
