@@ -21,12 +21,6 @@ static const char *const state_names[] = {
 	[HP_PROC_ALTERED] = "altered",
 };
 
-static const char *const redirect_names[] = {
-	[HP_REDIRECT_ABSENT] = "absent",   [HP_REDIRECT_IN_PLACE] = "in-place",
-	[HP_REDIRECT_BROKEN] = "broken",   [HP_REDIRECT_SUPERSEDED] = "superseded",
-	[HP_REDIRECT_UNKNOWN] = "unknown",
-};
-
 void hp_processes_report__free(struct hp_processes_report *report)
 {
 	for (size_t i = 0; i < report->count; i++)
@@ -103,6 +97,14 @@ static json_t *count(uint64_t value)
 	return value == HP_COUNT_UNKNOWN ? json_null() : json_integer((json_int_t)value);
 }
 
+/* All calls, when both kinds were counted. */
+static json_t *calls(const struct hp_process_target *t)
+{
+	if (t->redirected == HP_COUNT_UNKNOWN || t->stale == HP_COUNT_UNKNOWN)
+		return json_null();
+	return count(t->redirected + t->stale);
+}
+
 static json_t *targets_json(const struct hp_processes_report *report,
 			    const struct hp_process_row *row)
 {
@@ -112,14 +114,15 @@ static json_t *targets_json(const struct hp_processes_report *report,
 	for (size_t i = 0; row->targets && i < meta->forward_count; i++) {
 		const struct hp_process_target *t = &row->targets[i];
 		json_t *item = json_pack("{s:s,s:s,s:s}", "target", meta->forward[i].target,
-					 "redirect", redirect_names[t->read_back.redirect],
+					 "redirect", hp_redirect_name(t->read_back.redirect),
 					 "read_back", t->read_back.reason);
 
 		if (item && report->action == HP_ACTION_VERIFY &&
 		    json_object_update_new(
-			    item, json_pack("{s:o,s:o,s:s,s:s}", "redirected", count(t->redirected),
-					    "stale", count(t->stale), "verdict",
-					    hp_verdict__name(t->verdict), "reason", t->reason))) {
+			    item,
+			    json_pack("{s:o,s:o,s:o,s:s,s:s}", "calls", calls(t), "redirected",
+				      count(t->redirected), "stale", count(t->stale), "verdict",
+				      hp_verdict__name(t->verdict), "reason", t->reason))) {
 			json_decref(item);
 			item = NULL;
 		}

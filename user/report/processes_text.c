@@ -143,7 +143,7 @@ int hp_processes_report__print(const struct hp_processes_report *report, FILE *o
 			hp_verdict__name(report->verdict), hp_format__reset(color),
 			hp_format__ns((double)report->window_ns).s);
 	else
-		fprintf(out, "%zu processes in %s.\n", report->count,
-			hp_format__ns((double)report->total_ns).s);
+		fprintf(out, "%zu process%s in %s.\n", report->count,
+			report->count == 1 ? "" : "es", hp_format__ns((double)report->total_ns).s);
 	return ret;
 }
