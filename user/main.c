@@ -7,6 +7,10 @@
 #include "verbs/process.h"
 #include "verbs/verbs.h"
 
+#define FOR_PROCESSES(verb)                                                                       \
+	"A hotfix for processes (of 'hotproof build') is taken too: see hotproof-build(1), and\n" \
+	"'hotproof " verb " FIX.so --help' for the options."
+
 static const struct hp_command commands[] = {
 	{ "check", "[NAME…]", "Say what this host can do, each feature found by trying it.", NULL,
 	  hp_verb_check, NULL },
@@ -18,16 +22,16 @@ static const struct hp_command commands[] = {
 	  hp_verb_build, NULL },
 	{ "inspect", "FILE.ko", "Show what a livepatch module replaces, without loading it.", NULL,
 	  hp_verb_inspect, hp_process__inspect },
-	{ "apply", "FILE.ko", "Apply a livepatch under a budget and prove that it is live.", NULL,
-	  hp_verb_apply, hp_process__apply },
+	{ "apply", "FILE.ko", "Apply a livepatch under a budget and prove that it is live.",
+	  FOR_PROCESSES("apply"), hp_verb_apply, hp_process__apply },
 	{ "verify", "[LIVEPATCH…]", "Prove that loaded livepatches, whoever loaded them, are live.",
-	  NULL, hp_verb_verify, hp_process__verify },
+	  FOR_PROCESSES("verify"), hp_verb_verify, hp_process__verify },
 	{ "measure", "FUNCTION…", "Measure what a call of a function costs.", NULL, hp_verb_measure,
 	  NULL },
-	{ "status", "", "List the livepatches on this host and who blocks a transition.", NULL,
-	  hp_verb_status, hp_process__status },
-	{ "revert", "LIVEPATCH", "Disable and unload a livepatch and prove that it is gone.", NULL,
-	  hp_verb_revert, hp_process__revert },
+	{ "status", "", "List the livepatches on this host and who blocks a transition.",
+	  FOR_PROCESSES("status"), hp_verb_status, hp_process__status },
+	{ "revert", "LIVEPATCH", "Disable and unload a livepatch and prove that it is gone.",
+	  FOR_PROCESSES("revert"), hp_verb_revert, hp_process__revert },
 	{ "recover", "", "Clean up after a hotproof that was killed.", NULL, hp_verb_recover,
 	  NULL },
 	{ 0 },
@@ -49,8 +53,15 @@ static void print_usage(FILE *out)
 /* The engine is chosen by what the file is. */
 static int run(const struct hp_command *cmd, int argc, char **argv)
 {
-	if (cmd->run_process && hp_process__is_asked(argc, argv))
-		return cmd->run_process(cmd, argc, argv);
+	if (cmd->run_process && hp_process__is_asked(argc, argv)) {
+		struct hp_command process = *cmd;
+
+		process.operands = "FIX.so";
+		process.summary = "FIX.so is a hotfix for processes, made by 'hotproof build': "
+				  "see hotproof-build(1).";
+		process.details = NULL;
+		return cmd->run_process(&process, argc, argv);
+	}
 	return cmd->run(cmd, argc, argv);
 }
 

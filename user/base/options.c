@@ -126,7 +126,8 @@ static void print_help(const struct hp_command *cmd, const struct hp_option *opt
 	const struct hp_option *opt;
 	char name[64];
 
-	printf("Usage: hotproof %s [OPTIONS] %s\n\n%s\n", cmd->name, cmd->operands, cmd->summary);
+	printf("Usage: hotproof %s [OPTIONS]%s%s\n\n%s\n", cmd->name, cmd->operands[0] ? " " : "",
+	       cmd->operands, cmd->summary);
 	if (cmd->details)
 		printf("\n%s\n", cmd->details);
 	printf("\nOptions:\n");
@@ -137,7 +138,7 @@ static void print_help(const struct hp_command *cmd, const struct hp_option *opt
 	}
 	print_option("--json", NULL, "print the report as JSON (docs/schema)");
 	print_option("--color", "WHEN", "auto (default), always or never");
-	print_option("-v, -vv", NULL, "say more on stderr");
+	print_option("-v, -vv", NULL, "say more, in the report and on stderr");
 	print_option("-h, --help", NULL, "print this help");
 	printf("\nExit status:\n"
 	       "  0 as asked; 1 verification failed; 2 bad usage or bad input file;\n"

@@ -168,7 +168,7 @@ HP_VERB(recover)
 	struct hp_recover_report report = { 0 };
 	const struct hp_option options[] = {
 		{ "budget", HP_OPT_DURATION, &budget, "TIME",
-		  "how long one revert may take (default 30s)" },
+		  "how long one revert may take (30s)" },
 		{ "dry-run", HP_OPT_FLAG, &report.dry_run, NULL,
 		  "say what would be done, change nothing" },
 		{ 0 },
