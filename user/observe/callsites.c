@@ -8,7 +8,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "observe/callsites_internal.h"
+
+#define PROGRESS_AFTER_NS (2 * HP_NSEC_PER_SEC)
 
 static int compare_u64(const void *a, const void *b)
 {
@@ -168,6 +171,12 @@ bool hp_search__stopped(const struct hp_search *s)
 	return s->source->stop && *s->source->stop;
 }
 
+void hp_search__show(const struct hp_search *s, const char *object)
+{
+	if (hp_now_ns() - s->begin_ns > PROGRESS_AFTER_NS)
+		hp_progress("looking for call sites in %s", object);
+}
+
 int hp_search__scan(struct hp_search *s, const struct hp_code *code, bool exec)
 {
 	return exec ? hp_code__scan(code, &s->set, s->source->ks, on_reference, s)
@@ -290,6 +299,7 @@ static int search_vmlinux(struct hp_search *s)
 			return -EINTR;
 		if (!section->alloc || section->nobits || hp_search__is_bookkeeping(section->name))
 			continue;
+		hp_search__show(s, "the kernel");
 		s->freed = is_freed_code(section->name);
 		ret = hp_search__scan(s, &code, section->exec);
 	}

@@ -52,6 +52,9 @@ bool hp_search__is_bookkeeping(const char *section);
 
 bool hp_search__stopped(const struct hp_search *s);
 
+/* The live line, once the search has taken some time. */
+void hp_search__show(const struct hp_search *s, const char *object);
+
 /* The part of the search that goes through the loaded modules. */
 int hp_search__modules(struct hp_search *s);
 

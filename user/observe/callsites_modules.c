@@ -5,15 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "host/module_files.h"
 #include "host/module_image.h"
 #include "host/module_memory.h"
 #include "observe/callsites_internal.h"
 
-#define PROC_MODULES	  "/proc/modules"
-#define PROGRESS_AFTER_NS (2 * HP_NSEC_PER_SEC)
+#define PROC_MODULES "/proc/modules"
 
 /*
  * Whether modules can take the symbol of target @t by name. A static function of the same name as
@@ -256,8 +254,7 @@ int hp_search__modules(struct hp_search *s)
 			ret = -EINTR;
 			break;
 		}
-		if (hp_now_ns() - s->begin_ns > PROGRESS_AFTER_NS)
-			hp_progress("looking for call sites in %s", all[i].name);
+		hp_search__show(s, all[i].name);
 		n = slots_for_module(s, &all[i], all, count, exported);
 		if (n)
 			ret = search_module(s, files, all[i].name, n);
