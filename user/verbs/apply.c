@@ -16,10 +16,10 @@
 #include "proof/redirects.h"
 #include "proof/sites.h"
 #include "report/apply.h"
-#include "report/error.h"
 #include "report/junit.h"
 #include "state/journal.h"
 #include "state/recover.h"
+#include "verbs/begin.h"
 #include "verbs/change.h"
 #include "verbs/restore.h"
 #include "verbs/verbs.h"
@@ -509,16 +509,11 @@ HP_VERB(apply)
 		.report = &report,
 	};
 	struct hp_globals globals = { 0 };
-	struct hp_error err = { 0 };
-	int first = hp_options_parse(cmd, options, &globals, argc, argv, &err);
+	const struct hp_operands wanted = { 1, 1, "one livepatch module" };
+	int status, first = hp_verb_begin(cmd, options, wanted, &globals, argc, argv, &status);
 
-	if (first >= 0 && !globals.help && argc - first != 1)
-		first = hp_fail(&err, HP_E_USAGE, "one livepatch module is wanted, not %d",
-				argc - first);
 	if (first < 0)
-		return hp_report_error(&globals, cmd->name, &err);
-	if (globals.help)
-		return HP_EXIT_OK;
+		return status;
 	hp_interrupt_catch();
 	opts.proof.time = opts.baseline_ns != 0;
 	report.outcome = HP_OUTCOME_REFUSED;

@@ -8,6 +8,7 @@
 #include "host/features.h"
 #include "report/check.h"
 #include "report/error.h"
+#include "verbs/begin.h"
 #include "verbs/verbs.h"
 
 static int unknown_name(const char *name, struct hp_error *err)
@@ -113,13 +114,11 @@ HP_VERB(check)
 	struct hp_features *features __cleanup(hp_cleanup_hp_features__close) = NULL;
 	struct hp_globals globals = { 0 };
 	struct hp_error err = { 0 };
-	int first = hp_options_parse(cmd, options, &globals, argc, argv, &err);
-	int ret;
+	const struct hp_operands wanted = { 0, -1, NULL };
+	int ret, status, first = hp_verb_begin(cmd, options, wanted, &globals, argc, argv, &status);
 
 	if (first < 0)
-		return hp_report_error(&globals, cmd->name, &err);
-	if (globals.help)
-		return HP_EXIT_OK;
+		return status;
 	if (!check) {
 		hp_fail(&err, HP_E_NOMEM, "no memory for the report");
 		return hp_report_error(&globals, cmd->name, &err);

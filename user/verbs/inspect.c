@@ -5,6 +5,7 @@
 #include "report/error.h"
 #include "report/inspect.h"
 #include "report/json.h"
+#include "verbs/begin.h"
 #include "verbs/verbs.h"
 
 static int print_report(const struct hp_inspect_report *report, const struct hp_globals *globals,
@@ -37,15 +38,12 @@ HP_VERB(inspect)
 	struct hp_inspect_report report;
 	struct hp_globals globals = { 0 };
 	struct hp_error err = { 0 };
-	int first = hp_options_parse(cmd, options, &globals, argc, argv, &err);
-	int ret = first;
+	const struct hp_operands wanted = { 1, 1, "one hotfix file" };
+	int ret, status, first = hp_verb_begin(cmd, options, wanted, &globals, argc, argv, &status);
 
-	if (globals.help && first >= 0)
-		return HP_EXIT_OK;
-	if (first >= 0 && argc - first != 1)
-		ret = hp_fail(&err, HP_E_USAGE, "name one hotfix file");
-	if (ret >= 0)
-		ret = hp_klp_module__open(&mod, argv[first], &err);
+	if (first < 0)
+		return status;
+	ret = hp_klp_module__open(&mod, argv[first], &err);
 	if (!ret)
 		ret = hp_eligibility__check(&fit, mod, NULL, &err);
 	if (ret)

@@ -14,6 +14,7 @@
 #include "report/error.h"
 #include "report/histogram.h"
 #include "report/json.h"
+#include "verbs/begin.h"
 #include "verbs/require.h"
 #include "verbs/session.h"
 #include "verbs/verbs.h"
@@ -291,15 +292,11 @@ HP_VERB(measure)
 	struct hp_measure_report report = { 0 };
 	struct hp_globals globals = { 0 };
 	struct hp_error err = { 0 };
-	int first = hp_options_parse(cmd, options, &globals, argc, argv, &err);
-	int ret, status;
+	const struct hp_operands wanted = { 1, -1, "at least one function" };
+	int ret, status, first = hp_verb_begin(cmd, options, wanted, &globals, argc, argv, &status);
 
-	if (first >= 0 && !globals.help && first == argc)
-		first = hp_fail(&err, HP_E_USAGE, "name at least one function");
 	if (first < 0)
-		return hp_report_error(&globals, cmd->name, &err);
-	if (globals.help)
-		return HP_EXIT_OK;
+		return status;
 	if (!opts.for_ns && !opts.proof.exercise)
 		opts.for_ns = DEFAULT_WINDOW_NS;
 	hp_interrupt_catch();

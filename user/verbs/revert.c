@@ -10,8 +10,8 @@
 #include "engines/follow.h"
 #include "engines/klp/klp.h"
 #include "report/apply.h"
-#include "report/error.h"
 #include "state/journal.h"
+#include "verbs/begin.h"
 #include "verbs/change.h"
 #include "verbs/restore.h"
 #include "verbs/verbs.h"
@@ -183,15 +183,11 @@ HP_VERB(revert)
 		.report = &report,
 	};
 	struct hp_globals globals = { 0 };
-	struct hp_error err = { 0 };
-	int first = hp_options_parse(cmd, options, &globals, argc, argv, &err);
+	const struct hp_operands wanted = { 1, 1, "one livepatch" };
+	int status, first = hp_verb_begin(cmd, options, wanted, &globals, argc, argv, &status);
 
-	if (first >= 0 && !globals.help && argc - first != 1)
-		first = hp_fail(&err, HP_E_USAGE, "one livepatch is wanted, not %d", argc - first);
 	if (first < 0)
-		return hp_report_error(&globals, cmd->name, &err);
-	if (globals.help)
-		return HP_EXIT_OK;
+		return status;
 	hp_interrupt_catch();
 	report.budget_ns = opts.budget_ns;
 	r.deadline = report.begin_ns + opts.budget_ns;

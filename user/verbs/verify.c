@@ -13,6 +13,7 @@
 #include "report/error.h"
 #include "report/json.h"
 #include "report/junit.h"
+#include "verbs/begin.h"
 #include "verbs/require.h"
 #include "verbs/session.h"
 #include "verbs/verbs.h"
@@ -216,13 +217,11 @@ HP_VERB(verify)
 	struct hp_globals globals = { 0 };
 	struct hp_verify_report report = { 0 };
 	struct hp_error err = { 0 };
-	int first = hp_options_parse(cmd, options, &globals, argc, argv, &err);
-	int ret, status;
+	const struct hp_operands wanted = { 0, -1, NULL };
+	int ret, status, first = hp_verb_begin(cmd, options, wanted, &globals, argc, argv, &status);
 
 	if (first < 0)
-		return hp_report_error(&globals, cmd->name, &err);
-	if (globals.help)
-		return HP_EXIT_OK;
+		return status;
 	if (!opts.for_ns && !opts.proof.exercise)
 		opts.for_ns = DEFAULT_WINDOW_NS;
 	hp_interrupt_catch();
