@@ -220,7 +220,7 @@ static void print_hotfixes(const struct hp_status_report *report, FILE *out)
 
 static void print_unfinished(const struct hp_status_report *report, FILE *out)
 {
-	bool recover = false;
+	bool any = false, recover = false;
 
 	for (size_t i = 0; i < report->entry_count; i++) {
 		const struct hp_status_entry *e = &report->entries[i];
@@ -228,11 +228,12 @@ static void print_unfinished(const struct hp_status_report *report, FILE *out)
 		if (e->action == HP_RECOVER_KEEP)
 			continue;
 		fprintf(out, "\n%s: %s", e->entry.hotfix, e->why);
+		any = true;
 		recover |= e->action != HP_RECOVER_WAIT;
 	}
 	if (recover)
 		fprintf(out, "\n'hotproof recover' cleans up");
-	if (recover)
+	if (any)
 		fputc('\n', out);
 }
 
