@@ -185,6 +185,13 @@ static const struct hp_feature table[HP_FEATURES] = {
 		.capabilities = CAP(SYS_ADMIN), .options = "CONFIG_STACKTRACE",
 		.try = hp_try__task_stack,
 	},
+	[HP_FEATURE_KCORE] = {
+		.name = "kcore", .purpose = "find call sites in modules whose file is not known",
+		.lost = "with such modules, the coverage of call sites is not known",
+		.capabilities = CAP(SYS_RAWIO) | CAP(DAC_OVERRIDE),
+		.lockdown = HP_LOCKDOWN_CONFIDENTIALITY, .options = "CONFIG_PROC_KCORE",
+		.try = hp_try__kcore,
+	},
 	[HP_FEATURE_MODULE_LOAD] = {
 		.name = "module_load", .purpose = "load and unload livepatch modules",
 		.lost = "livepatches that others loaded can be observed, none loaded or unloaded",

@@ -64,6 +64,7 @@ HP_TRY(livepatch);
 HP_TRY(reliable_stack);
 HP_TRY(klp_control);
 HP_TRY(task_stack);
+HP_TRY(kcore);
 HP_TRY(module_load);
 HP_TRY(unsigned_modules);
 HP_TRY(ftrace);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "host/cause.h"
+#include "host/kcore.h"
 #include "host/pseudofs.h"
 #include "host/try.h"
 
@@ -89,6 +90,14 @@ HP_TRY(task_stack)
 
 	found->step = HP_STEP_READ;
 	return hp_pseudofs__read("/proc/self/stack", stack, sizeof(stack));
+}
+
+HP_TRY(kcore)
+{
+	__cleanup(hp_cleanup_hp_kcore__close) struct hp_kcore *kcore = NULL;
+
+	found->step = HP_STEP_READ;
+	return hp_kcore__open(&kcore, NULL, NULL);
 }
 
 /*
