@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "verbs/guard.h"
 #include "verbs/process.h"
 #include "verbs/verbs.h"
 
@@ -13,27 +14,36 @@
 
 static const struct hp_command commands[] = {
 	{ "check", "[NAME…]", "Say what this host can do, each feature found by trying it.", NULL,
-	  hp_verb_check, NULL },
+	  .run = hp_verb_check },
 	{ "build", "FIX.c --target FILE -o FIX.so [-- CC-OPTION…]",
 	  "Build a hotfix for functions of a program or library.",
 	  "FIX.c names the targets with <hotproof/hotfix.h>. What it uses and does not define is bound\n"
 	  "to the target file's own symbols, private ones too, or to those of other libraries. $CC is\n"
 	  "the compiler (cc), $HOTPROOF_INCLUDE_DIR where hotproof/hotfix.h is.",
-	  hp_verb_build, NULL },
+	  .run = hp_verb_build },
 	{ "inspect", "FILE.ko", "Show what a livepatch module replaces, without loading it.", NULL,
-	  hp_verb_inspect, hp_process__inspect },
+	  .run = hp_verb_inspect, .run_process = hp_process__inspect },
 	{ "apply", "FILE.ko", "Apply a livepatch under a budget and prove that it is live.",
-	  FOR_PROCESSES("apply"), hp_verb_apply, hp_process__apply },
+	  FOR_PROCESSES("apply"), .run = hp_verb_apply, .run_process = hp_process__apply },
 	{ "verify", "[LIVEPATCH…]", "Prove that loaded livepatches, whoever loaded them, are live.",
-	  FOR_PROCESSES("verify"), hp_verb_verify, hp_process__verify },
-	{ "measure", "FUNCTION…", "Measure what a call of a function costs.", NULL, hp_verb_measure,
-	  NULL },
+	  FOR_PROCESSES("verify"), .run = hp_verb_verify, .run_process = hp_process__verify,
+	  .run_guard = hp_guard__verify },
+	{ "measure", "FUNCTION…", "Measure what a call of a function costs.", NULL,
+	  .run = hp_verb_measure },
 	{ "status", "", "List the livepatches on this host and who blocks a transition.",
-	  FOR_PROCESSES("status"), hp_verb_status, hp_process__status },
+	  FOR_PROCESSES("status"), .run = hp_verb_status, .run_process = hp_process__status },
 	{ "revert", "LIVEPATCH", "Disable and unload a livepatch and prove that it is gone.",
-	  FOR_PROCESSES("revert"), hp_verb_revert, hp_process__revert },
-	{ "recover", "", "Clean up after a hotproof that was killed.", NULL, hp_verb_recover,
-	  NULL },
+	  FOR_PROCESSES("revert"), .run = hp_verb_revert, .run_process = hp_process__revert,
+	  .run_guard = hp_guard__revert },
+	{ "guard", "add|set|list|remove [NAME]",
+	  "Turn calls of a kernel function away, without a livepatch.",
+	  "add NAME takes the calls of --function that are in scope over and returns --return in its\n"
+	  "place; set NAME changes whose calls those are, in one write; list shows the guards, with\n"
+	  "--functions [PATTERN] what can be guarded; remove NAME takes one away. 'hotproof verify'\n"
+	  "proves a guard live.",
+	  .run = hp_verb_guard },
+	{ "recover", "", "Clean up after a hotproof that was killed.", NULL,
+	  .run = hp_verb_recover },
 	{ 0 },
 };
 
@@ -62,6 +72,8 @@ static int run(const struct hp_command *cmd, int argc, char **argv)
 		process.details = NULL;
 		return cmd->run_process(&process, argc, argv);
 	}
+	if (cmd->run_guard && hp_guard__is_asked(argc, argv))
+		return cmd->run_guard(cmd, argc, argv);
 	return cmd->run(cmd, argc, argv);
 }
 

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kill-at N COMMAND…: run COMMAND under ptrace and kill it at the N-th system call that it makes
- * from its first PTRACE_SEIZE on, before the kernel does it. Status 0 when it was killed, 3 when it
- * ended before. Its standard output goes to /dev/null.
+ * kill-at [--flock | --mkdir] N COMMAND…: run COMMAND under ptrace and kill it at the N-th system call
+ * that it makes from its first PTRACE_SEIZE (flock, mkdir) on, before the kernel does it. Status 0
+ * when it was killed, 3 when it ended before. Its standard output goes to /dev/null.
  */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/user.h>
@@ -18,10 +19,17 @@
 int main(int argc, char **argv)
 {
 	bool counting = false, entering = false;
+	long from = SYS_ptrace;
 	long left;
 	int status;
 	pid_t pid;
 
+	if (argc > 1 && !strcmp(argv[1], "--flock"))
+		from = SYS_flock;
+	else if (argc > 1 && !strcmp(argv[1], "--mkdir"))
+		from = SYS_mkdir;
+	argc -= from != SYS_ptrace;
+	argv += from != SYS_ptrace;
 	if (argc < 3 || (left = atol(argv[1])) <= 0) {
 		fprintf(stderr, "usage: kill-at N COMMAND…\n");
 		return 2;
@@ -45,8 +53,8 @@ int main(int argc, char **argv)
 		if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
 			entering = !entering;
 			ptrace(PTRACE_GETREGS, pid, 0, &regs);
-			counting |=
-				entering && regs.orig_rax == SYS_ptrace && regs.rdi == PTRACE_SEIZE;
+			counting |= entering && (long)regs.orig_rax == from &&
+				    (from != SYS_ptrace || regs.rdi == PTRACE_SEIZE);
 			if (entering && counting && --left == 0) {
 				kill(pid, SIGKILL);
 				waitpid(pid, &status, 0);

@@ -18,8 +18,8 @@ static json_t *load(const char *path)
 
 static void with_all(void (*check)(const char *path, json_t *schema, void *arg), void *arg)
 {
-	static const char *const verbs[] = { "verify", "measure", "apply",   "revert",
-					     "status", "recover", "inspect", "error" };
+	static const char *const verbs[] = { "verify",	"measure", "apply", "revert", "status",
+					     "recover", "inspect", "error", "guard" };
 
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		char path[64];

@@ -53,6 +53,8 @@ struct hp_command {
 	int (*run)(const struct hp_command *cmd, int argc, char **argv); /* an exit status */
 	/* The same when an operand is a hotfix for processes; NULL: no difference. */
 	int (*run_process)(const struct hp_command *cmd, int argc, char **argv);
+	/* The same when an operand is the name of a guard. */
+	int (*run_guard)(const struct hp_command *cmd, int argc, char **argv);
 };
 
 /*

@@ -63,6 +63,12 @@ static const struct hp_ability table[] = {
 		.wants = { F(UNSIGNED_MODULES), F(RELIABLE_STACK), F(KLP_LIST), F(TASK_ITER),
 			   F(TASK_STACK) },
 	},
+	{
+		.name = "guard",
+		.engine = true,
+		.needs = { F(BPF), F(BTF), EITHER(FMOD_RET, LSM) },
+		.wants = { F(FMOD_RET), F(LSM) },
+	},
 };
 
 const struct hp_ability *hp_ability__row(size_t i)

@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "hotproof/guard.h"
 #include "state/journal.h"
 #include "state/recover.h"
 
@@ -20,9 +21,20 @@ struct hp_recovery {
 	struct hp_error err; /* why it is not done, if it was tried */
 };
 
+/* Guards have no entry in the journal: what is pinned says it all. */
+struct hp_guard_recovery {
+	char name[HP_GUARD_NAME_MAX];
+	enum hp_recover_action action; /* keep, wait or undo */
+	char why[160];
+	bool done;
+	struct hp_error err;
+};
+
 struct hp_recover_report {
 	struct hp_recovery *entries; /* owned */
 	size_t count;
+	struct hp_guard_recovery *guards; /* owned */
+	size_t guard_count;
 	bool dry_run;
 };
 

@@ -14,6 +14,7 @@
 #include "report/recover.h"
 #include "state/journal.h"
 #include "state/recover.h"
+#include "verbs/guard.h"
 #include "verbs/process_journal.h"
 #include "verbs/verbs.h"
 
@@ -159,6 +160,9 @@ static int status_of(const struct hp_recover_report *report)
 	for (size_t i = 0; i < report->count; i++)
 		if (report->entries[i].err.reason != HP_E_NONE)
 			return hp_reason_exit(report->entries[i].err.reason);
+	for (size_t i = 0; i < report->guard_count; i++)
+		if (report->guards[i].err.reason != HP_E_NONE)
+			return hp_reason_exit(report->guards[i].err.reason);
 	return HP_EXIT_OK;
 }
 
@@ -188,6 +192,7 @@ HP_VERB(recover)
 	}
 	hp_interrupt_catch();
 	ret = recover_all(&report, budget, &err);
+	ret = ret ?: hp_guard_recover(&report, hp_now_ns() + LOCK_WAIT, &err);
 	status = status_of(&report);
 	if (!ret && globals.json) {
 		json_t *json = hp_recover_report__json(&report);

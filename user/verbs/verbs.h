@@ -15,6 +15,7 @@ HP_VERB(verify);
 HP_VERB(measure);
 HP_VERB(status);
 HP_VERB(revert);
+HP_VERB(guard);
 HP_VERB(recover);
 
 #endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The ABI between bpf/guard.bpf.c and user/: the patch map of a guard, and what it counts. The maps
+ * are pinned and outlive the program that made them, so this is a format: docs/pinned-state.md.
+ * Only fixed-width types of <linux/types.h>.
+ */
+#ifndef HOTPROOF_GUARD_H
+#define HOTPROOF_GUARD_H
+
+#include <linux/types.h>
+
+#define HP_GUARD_MAGIC	 0x64726167746f6870ull /* "hpotgard" */
+#define HP_GUARD_VERSION 1
+
+#define HP_GUARD_NAME_MAX     48
+#define HP_GUARD_FUNCTION_MAX 128
+#define HP_GUARD_PATH_MAX     256
+#define HP_GUARD_TEXT_MAX     96
+
+#define HP_GUARD_UIDS	 16
+#define HP_GUARD_CONDS	 4
+#define HP_GUARD_STEPS	 6
+#define HP_GUARD_TESTERS 2
+#define HP_GUARD_PERCENT 10000 /* rule.percent is in hundredths: all of them */
+
+/* Callers that have a line of their own; the calls of others are counted as lost. */
+#define HP_GUARD_CALLERS 1024
+
+enum hp_guard_state {
+	HP_GUARD_OFF,	  /* every call passes: not active yet, or not any more */
+	HP_GUARD_OBSERVE, /* every call passes, those in scope are counted */
+	HP_GUARD_ENFORCE, /* calls in scope are turned away */
+};
+
+/* How the function is taken over. */
+enum hp_guard_kind {
+	HP_GUARD_FMOD_RET = 1,
+	HP_GUARD_LSM = 2,
+};
+
+/*
+ * The word that activates a guard, changed by one store: state, the rule that holds, whether the
+ * other rule is being tested, and in the upper half how often it was changed.
+ */
+#define HP_GUARD_WORD_STATE	 0x3ull
+#define HP_GUARD_WORD_RULE	 0x4ull
+#define HP_GUARD_WORD_TEST	 0x8ull
+#define HP_GUARD_WORD_GENERATION (1ull << 32)
+
+enum hp_guard_op {
+	HP_GUARD_EQ,
+	HP_GUARD_NE,
+	HP_GUARD_LT,
+	HP_GUARD_LE,
+	HP_GUARD_GT,
+	HP_GUARD_GE,
+	HP_GUARD_ANY_BIT, /* value & operand */
+	HP_GUARD_OPS,
+};
+
+/* A condition on an argument, or on a field that it leads to. */
+struct hp_guard_cond {
+	__u64 operand;
+	__u32 offset
+		[HP_GUARD_STEPS]; /* of the pointer that is followed next; the last: of the field */
+	__u8 arg;		  /* from 0 */
+	__u8 op;		  /* enum hp_guard_op */
+	__u8 steps;		  /* 0: the argument itself */
+	__u8 size;		  /* bytes of the value: 1, 2, 4, 8 */
+	__u8 is_signed;
+	__u8 shift; /* of a bit field within these bytes, */
+	__u8 bits;  /* and its width; 0 for another field */
+	__u8 reserved;
+	char text[HP_GUARD_TEXT_MAX]; /* as it was written */
+};
+
+#define HP_GUARD_BY_CGROUP 0x1
+#define HP_GUARD_BY_EXE	   0x2
+
+/* What is turned away, and whose. Everything that is asked for must hold. */
+struct hp_guard_rule {
+	__s32 value; /* what the caller gets: -4095 to -1 */
+	__u32 flags;
+	__u32 uid_count; /* 0: every user */
+	__u32 cond_count;
+	__u32 percent;	    /* of the processes, in hundredths */
+	__u32 cgroup_level; /* of cgroup_id; the groups below it are in scope too */
+	__u64 cgroup_id;
+	__u64 exe_inode;
+	__u32 exe_dev;			 /* as the kernel has it: major << 20 | minor */
+	__u32 testers[HP_GUARD_TESTERS]; /* the processes that try the way back */
+	__u32 reserved;
+	__u64 expires_ns; /* CLOCK_BOOTTIME; 0: never */
+	__u64 set_time;	  /* seconds since 1970 */
+	__u32 uids[HP_GUARD_UIDS];
+	struct hp_guard_cond conds[HP_GUARD_CONDS];
+	char cgroup_path[HP_GUARD_PATH_MAX]; /* for people */
+	char exe_path[HP_GUARD_PATH_MAX];
+};
+
+/* The patch map: an array with this one element, mapped by its writers. */
+struct hp_guard_patch {
+	__u64 magic;
+	__u32 version;
+	__u32 kind;
+	__u64 word;
+	__u64 made_time; /* seconds since 1970 */
+	char name[HP_GUARD_NAME_MAX];
+	char function[HP_GUARD_FUNCTION_MAX];
+	struct hp_guard_rule rules[2];
+};
+
+/* Per CPU. */
+struct hp_guard_counters {
+	__u64 calls;	/* all that came while it was attached */
+	__u64 returned; /* turned away */
+	__u64 observed; /* would have been turned away, were it not for observe-only */
+	__u64 tested;	/* of hotproof's own way back, would have been turned away */
+	__u64 unread;	/* a field of a condition could not be read: the call passed */
+	__u64 lost;	/* found no line in the table of callers */
+	__u64 first_ns; /* CLOCK_BOOTTIME of the first that was turned away or observed, 0: none */
+	__u64 last_ns;
+};
+
+struct hp_guard_caller {
+	char comm[16];
+	__u64 cgroup_id;
+	__u32 uid;
+	__u32 reserved;
+};
+
+struct hp_guard_caller_calls {
+	__u64 returned;
+	__u64 observed;
+};
+
+/*
+ * Is the process @tgid in the @percent (in hundredths) of them? The same answer as long as it lives,
+ * and whoever is in for a percentage is in for every larger one. The finalizer of MurmurHash3 by
+ * Austin Appleby, which he put into the public domain.
+ */
+static inline int hp_guard_in_percent(__u32 tgid, __u32 percent)
+{
+	__u32 h = tgid;
+
+	h ^= h >> 16;
+	h *= 0x85ebca6bu;
+	h ^= h >> 13;
+	h *= 0xc2b2ae35u;
+	h ^= h >> 16;
+	return h % HP_GUARD_PERCENT < percent;
+}
+
+#endif

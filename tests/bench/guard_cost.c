@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a guard adds to a call that is out of its scope, next to an fmod_ret program that does nothing,
+ * and how long after the write to the patch map the last call is answered the old way:
+ *
+ *   guard_cost cost [-b BATCHES] [-n CALLS]   uid, cgroup, exe, arg: what each limit costs
+ *   guard_cost flip [-b FLIPS]                with a thread on every CPU that does nothing but call
+ *
+ * The functions are security hooks that take three system calls which nobody else makes here. Each
+ * subject is measured on every one of them: batches with nothing attached, then with the subject
+ * attached, in turn with a system call that nobody touches; medians.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "base/clock.h"
+#include "engines/guard/guard.h"
+#include "engines/guard/rule.h"
+
+#define MAX_BATCHES 4000
+#define MAX_CPUS    64
+#define GUARD_NAME  "bench"
+
+static const struct {
+	const char *function;
+	long number;
+} hooks[] = {
+	{ "security_task_getpgid", SYS_getpgid },
+	{ "security_task_getsid", SYS_getsid },
+	{ "security_task_getscheduler", SYS_sched_getscheduler },
+};
+
+#define HOOKS (sizeof(hooks) / sizeof(hooks[0]))
+
+static unsigned int batches = 300, calls = 300;
+
+static void die(const char *what, const struct hp_error *err)
+{
+	fprintf(stderr, "guard_cost: %s: %s\n", what, err ? err->message : strerror(errno));
+	exit(1);
+}
+
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *values, size_t count)
+{
+	qsort(values, count, sizeof(*values), by_size);
+	return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
+/* Nanoseconds of one call, of a batch. */
+static double time_batch(long number, pid_t pid)
+{
+	uint64_t start = hp_now_ns();
+
+	for (unsigned int i = 0; i < calls; i++)
+		syscall(number, pid);
+	return (double)(hp_now_ns() - start) / calls;
+}
+
+/* The cost of a call of @number, less that of one that nobody touches. */
+static double time_calls(long number)
+{
+	static double here[MAX_BATCHES], there[MAX_BATCHES];
+	pid_t pid = getpid();
+
+	for (unsigned int i = 0; i < 20; i++)
+		time_batch(number, pid);
+	for (unsigned int i = 0; i < batches; i++) {
+		there[i] = time_batch(SYS_getppid, pid);
+		here[i] = time_batch(number, pid);
+	}
+	return median(here, batches) - median(there, batches);
+}
+
+/* An fmod_ret program that lets every call pass, attached to @function. */
+static int attach_empty(const char *function, int *prog)
+{
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_MODIFY_RETURN);
+	struct hp_btf *btf;
+	uint32_t id = 0;
+	int fd, link;
+
+	if (hp_btf__open(&btf) || hp_btf__find_function(btf, "vmlinux", function, &id, &fd))
+		die("no BTF", NULL);
+	hp_btf__close(btf);
+	opts.attach_btf_id = id;
+	*prog = bpf_prog_load(BPF_PROG_TYPE_TRACING, "empty", "GPL", insns, 2, &opts);
+	link = *prog < 0 ? -1 : bpf_raw_tracepoint_open(NULL, *prog);
+	if (link < 0)
+		die("empty program", NULL);
+	return link;
+}
+
+static struct hp_engine_state *add_guard(const char *function, const char *limit)
+{
+	const char *args[] = { "p == NULL" };
+	const char *nobody = "65534";
+	struct hp_guard_hotfix g = { .hotfix = { .name = GUARD_NAME, .fd = -1 },
+				     .function = function,
+				     .deadline = hp_now_ns() + 30 * HP_NSEC_PER_SEC };
+	struct hp_engine_state *state;
+	struct hp_error err = { 0 };
+	int ret = 0;
+
+	hp_guard_rule__init(&g.rule);
+	ret = hp_guard_rule__set_value(&g.rule, "EPERM", &err);
+	if (!strcmp(limit, "uid"))
+		ret = ret ?: hp_guard_rule__set_uids(&g.rule, &nobody, 1, &err);
+	else if (!strcmp(limit, "cgroup"))
+		ret = ret ?: hp_guard_rule__set_cgroup(&g.rule, "guard_cost", &err);
+	else if (!strcmp(limit, "exe"))
+		ret = ret ?: hp_guard_rule__set_exe(&g.rule, "/bin/sh", &err);
+	else if (!strcmp(limit, "arg"))
+		g.args = args, g.arg_count = 1;
+	else
+		g.observe_only = true;
+	ret = ret ?: hp_guard_engine.open(&state, &err);
+	ret = ret ?: hp_guard_engine.prepare(state, &g.hotfix, &err);
+	ret = ret ?: hp_guard_engine.activate(state, &g.hotfix, &err);
+	if (ret)
+		die(limit, &err);
+	return state;
+}
+
+static void remove_guard(struct hp_engine_state *state)
+{
+	struct hp_error err = { 0 };
+
+	if (hp_guard_engine.revert(state, GUARD_NAME, 0, &err) ||
+	    hp_guard_engine.finish(state, GUARD_NAME, 0, &err))
+		die("remove", &err);
+	hp_guard_engine.close(state);
+}
+
+/* Nanoseconds that @subject adds to a call of a hook. */
+static double measure(const char *subject, size_t hook)
+{
+	bool empty = !strcmp(subject, "empty");
+	double before = time_calls(hooks[hook].number), after;
+	struct hp_engine_state *state = NULL;
+	int link = -1, prog = -1;
+
+	if (empty)
+		link = attach_empty(hooks[hook].function, &prog);
+	else
+		state = add_guard(hooks[hook].function, subject);
+	after = time_calls(hooks[hook].number);
+	if (empty) {
+		close(link);
+		close(prog);
+	} else {
+		remove_guard(state);
+	}
+	return after - before;
+}
+
+static int cost(void)
+{
+	static const char *const subjects[] = { "empty", "uid", "cgroup", "exe", "arg" };
+	double added[HOOKS];
+
+	for (size_t s = 0; s < sizeof(subjects) / sizeof(subjects[0]); s++) {
+		for (size_t h = 0; h < HOOKS; h++)
+			added[h] = measure(subjects[s], h);
+		printf("%s %.0f", subjects[s], median(added, HOOKS));
+		printf(" %.0f %.0f\n", added[0], added[HOOKS - 1]);
+		fflush(stdout);
+	}
+	return 0;
+}
+
+static _Atomic bool stop;
+static _Atomic uint64_t
+	last_old[MAX_CPUS]; /* when the last call ended that was answered the old way */
+static _Atomic uint64_t made[MAX_CPUS];
+static _Atomic int wanted; /* the answer that is new: 0 or EPERM */
+
+static void *caller(void *arg)
+{
+	long cpu = (long)(intptr_t)arg;
+	pid_t pid = getpid();
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+	while (!atomic_load_explicit(&stop, memory_order_relaxed)) {
+		int answer = syscall(SYS_getpgid, pid) < 0 ? errno : 0;
+
+		if (answer != atomic_load(&wanted))
+			atomic_store(&last_old[cpu], hp_now_ns());
+		atomic_fetch_add_explicit(&made[cpu], 1, memory_order_relaxed);
+	}
+	return NULL;
+}
+
+static int flip(void)
+{
+	struct hp_engine_state *state = add_guard("security_task_getpgid", "none");
+	static double times[MAX_BATCHES];
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	const struct timespec pause = { .tv_nsec = 20 * HP_NSEC_PER_MSEC };
+	pthread_t threads[MAX_CPUS];
+	struct hp_error err = { 0 };
+	struct hp_guard guard;
+	uint64_t total = 0;
+
+	if (cpus > MAX_CPUS || hp_guard__open(&guard, GUARD_NAME, &err))
+		die("open", &err);
+	for (long i = 0; i < cpus; i++)
+		pthread_create(&threads[i], NULL, caller, (void *)(intptr_t)i);
+	for (unsigned int n = 0; n < batches; n++) {
+		bool on = n % 2 == 0;
+		struct hp_guard_rule rule = *hp_guard__rule(&guard);
+		uint64_t start, last = 0;
+
+		nanosleep(&pause, NULL);
+		hp_guard__put(&guard, &rule);
+		atomic_store(&wanted, on ? EPERM : 0);
+		start = hp_now_ns();
+		hp_guard__flip(&guard, on ? HP_GUARD_ENFORCE : HP_GUARD_OBSERVE);
+		nanosleep(&pause, NULL);
+		for (long i = 0; i < cpus; i++) {
+			uint64_t at = atomic_load(&last_old[i]);
+
+			if (at > last)
+				last = at;
+		}
+		times[n] = last > start ? (double)(last - start) : 0;
+	}
+	atomic_store(&stop, true);
+	for (long i = 0; i < cpus; i++) {
+		pthread_join(threads[i], NULL);
+		total += atomic_load(&made[i]);
+	}
+	hp_guard__close(&guard);
+	remove_guard(state);
+	printf("flips %u calls %" PRIu64 " cpus %ld median %.0f", batches, total, cpus,
+	       median(times, batches));
+	printf(" p90 %.0f max %.0f\n", times[batches * 9 / 10], times[batches - 1]);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+	int c;
+
+	if (!strcmp(what, "flip"))
+		batches = 100;
+	optind = 2;
+	while ((c = getopt(argc, argv, "b:n:")) != -1) {
+		if (c == 'b')
+			batches = (unsigned int)atoi(optarg);
+		else if (c == 'n')
+			calls = (unsigned int)atoi(optarg);
+	}
+	if (batches < 1 || batches > MAX_BATCHES || calls < 1)
+		return 2;
+	if (!strcmp(what, "cost"))
+		return cost();
+	if (!strcmp(what, "flip"))
+		return flip();
+	fprintf(stderr, "usage: guard_cost cost|flip [-b BATCHES] [-n CALLS]\n");
+	return 2;
+}

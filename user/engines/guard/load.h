@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Loading a guard's program for one function, and which functions it can be loaded for. */
+#ifndef HP_ENGINES_GUARD_LOAD_H
+#define HP_ENGINES_GUARD_LOAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "host/btf.h"
+#include "host/features.h"
+#include "hotproof/guard.h"
+
+struct hp_guard_program;
+
+/*
+ * Load it for @function with @patch as its patch map, by @kind or, when that is 0, by the first way
+ * that works: fmod_ret, then LSM. Nothing is attached. Refusals name the function, the cause, and
+ * the nearest function that can be guarded. hp_guard_program__close() it.
+ */
+int hp_guard_program__load(struct hp_guard_program **out, struct hp_btf *btf,
+			   struct hp_features *features, const struct hp_guard_patch *patch,
+			   enum hp_guard_kind kind, struct hp_error *err);
+void hp_guard_program__close(struct hp_guard_program *program);
+HP_DEFINE_CLEANUP(struct hp_guard_program *, hp_guard_program__close)
+
+/* How it takes the function over, and the type id of what it is attached to, for its arguments. */
+enum hp_guard_kind hp_guard_program__kind(const struct hp_guard_program *program);
+
+/* The type id of what a guard of @function by @kind is attached to; -ENOENT when it has none. */
+int hp_guard_attach_id(struct hp_btf *btf, const char *function, enum hp_guard_kind kind);
+
+/* Attach it, for as long as the program or a pin of its link is there. */
+int hp_guard_program__attach(struct hp_guard_program *program, struct hp_error *err);
+
+/* Descriptors of a loaded one, for pins; the link's once it is attached. */
+int hp_guard_program__patch_fd(const struct hp_guard_program *program);
+int hp_guard_program__counters_fd(const struct hp_guard_program *program);
+int hp_guard_program__callers_fd(const struct hp_guard_program *program);
+int hp_guard_program__link_fd(const struct hp_guard_program *program);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Where guards are pinned: /sys/fs/bpf/hotproof/NAME/, laid out as docs/pinned-state.md says.
+ * Nothing here knows what is in the pinned objects.
+ */
+#ifndef HP_ENGINES_GUARD_PINS_H
+#define HP_ENGINES_GUARD_PINS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "hotproof/guard.h"
+
+#define HP_BPFFS     "/sys/fs/bpf"
+#define HP_PINS_ROOT HP_BPFFS "/hotproof"
+
+/* In the order in which they are made; they go the other way round, the link first. */
+enum hp_pin {
+	HP_PIN_PATCH,
+	HP_PIN_COUNTERS,
+	HP_PIN_CALLERS,
+	HP_PIN_LINK,
+	HP_PINS,
+};
+
+typedef char hp_guard_name[HP_GUARD_NAME_MAX];
+
+/* 0 when a guard may be called @name. */
+int hp_pins__check_name(const char *name, struct hp_error *err);
+
+/* 0 when there is a BPF file system at /sys/fs/bpf. */
+int hp_pins__check_mount(struct hp_error *err);
+
+/*
+ * The lock of all who write guards: flock(2) of /sys/fs/bpf itself, which is always there. Waits
+ * until @deadline (of hp_now_ns()). Returns a descriptor that holds it until it is closed.
+ */
+int hp_pins__lock(uint64_t deadline, struct hp_error *err);
+
+/* The names of all guards, sorted; *names is malloc'ed. No error when there is no such folder. */
+int hp_pins__list(hp_guard_name **names, size_t *count, struct hp_error *err);
+
+/* Make the folder of guard @name; -EEXIST without @err filled when it is there. */
+int hp_pins__make(const char *name, struct hp_error *err);
+
+int hp_pins__pin(const char *name, enum hp_pin pin, int fd, struct hp_error *err);
+
+/* A descriptor of the pinned object, or a negative errno: -ENOENT when it is not there. */
+int hp_pins__get(const char *name, enum hp_pin pin);
+
+/*
+ * Make, pin and remove a folder in that of @name, as a way back would: nothing is left. What a killed
+ * process leaves of it goes with hp_pins__remove().
+ */
+int hp_pins__rehearse(const char *name, int fd, struct hp_error *err);
+
+/* Remove the folder of all when nothing is in it. With the lock. */
+void hp_pins__tidy(void);
+
+/* Remove the folder and what is in it, the link first. No error when there is nothing. */
+int hp_pins__remove(const char *name, struct hp_error *err);
+
+#endif

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Guards read from their pins, watched, and judged. */
+#include "proof/guard_proof.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "base/spawn.h"
+
+#define POLL_NS (50 * HP_NSEC_PER_MSEC)
+
+static void read_counts(struct hp_guard_view *view, const struct hp_guard *guard)
+{
+	_cleanup_free_ struct hp_guard_caller_line *lines = NULL;
+	size_t count = 0;
+
+	view->counted = !hp_guard__counts(guard, &view->counts, NULL) &&
+			!hp_guard__callers(guard, &lines, &count, NULL);
+	view->top_count = count < HP_GUARD_TOP ? count : HP_GUARD_TOP;
+	if (!view->counted)
+		return;
+	memcpy(view->top, lines, view->top_count * sizeof(*lines));
+	view->others = view->counts.sum.lost;
+	for (size_t i = view->top_count; i < count; i++)
+		view->others += lines[i].calls.returned + lines[i].calls.observed;
+}
+
+int hp_guard_view__read(struct hp_guard_view *view, const char *name, struct hp_error *err)
+{
+	const struct hp_guard_rule *rule;
+	struct hp_guard guard;
+	int ret = hp_guard__open(&guard, name, err);
+
+	memset(view, 0, sizeof(*view));
+	if (ret)
+		return ret;
+	snprintf(view->name, sizeof(view->name), "%s", name);
+	view->status = hp_guard__status(&guard);
+	rule = hp_guard__rule(&guard);
+	if (rule) {
+		memcpy(view->function, guard.patch->function, sizeof(view->function) - 1);
+		view->kind = (enum hp_guard_kind)guard.patch->kind;
+		view->made_time = (int64_t)guard.patch->made_time;
+		view->rule = *rule;
+		read_counts(view, &guard);
+	}
+	hp_guard__read_back(&guard, &view->read_back);
+	hp_guard__close(&guard);
+	return 0;
+}
+
+/* Wait for the end of the window, or of the workload. */
+static int wait_window(const struct hp_guard_proof_opts *opts, struct hp_guard_window *window,
+		       struct hp_error *err)
+{
+	const struct timespec pause = { .tv_nsec = POLL_NS };
+	uint64_t end = hp_now_ns() + opts->for_ns;
+
+	if (opts->exercise) {
+		const char *const argv[] = { "/bin/sh", "-c", opts->exercise, NULL };
+
+		window->exercise_status = hp_spawn__wait(argv);
+		if (window->exercise_status < 0)
+			return hp_fail_errno(err, HP_E_EXERCISE, window->exercise_status,
+					     "cannot run '%s'", opts->exercise);
+		return 0;
+	}
+	while (hp_now_ns() < end && !hp_interrupted()) {
+		hp_progress("watching for another %.0f s", (double)(end - hp_now_ns()) / 1e9);
+		nanosleep(&pause, NULL);
+	}
+	window->interrupted = hp_interrupted();
+	hp_progress_end();
+	return 0;
+}
+
+static void __attribute__((format(printf, 3, 4)))
+say(struct hp_guard_verdict *out, enum hp_verdict verdict, const char *fmt, ...)
+{
+	va_list ap;
+
+	out->verdict = verdict;
+	va_start(ap, fmt);
+	vsnprintf(out->reason, sizeof(out->reason), fmt, ap);
+	va_end(ap);
+}
+
+/* For "%" PRIu64 " call%s": a number and the plural. */
+#define CALLS(n) (n), (n) == 1 ? "" : "s"
+
+static void decide_by_calls(const struct hp_guard_view *view, const struct hp_guard_window *w,
+			    uint64_t min_calls, struct hp_guard_verdict *out)
+{
+	/* Whose calls they were is not known: they may have been in scope, and they passed. */
+	if (w->missed)
+		return say(out, HP_VERDICT_UNKNOWN,
+			   "%" PRIu64 " call%s passed without the guard being asked",
+			   CALLS(w->missed));
+	if (view->status == HP_GUARD_IS_OBSERVING)
+		return say(out, HP_VERDICT_UNEXERCISED,
+			   "observe-only: %" PRIu64 " call%s would have been turned away, none was",
+			   CALLS(w->observed));
+	if (!w->returned && w->unread)
+		return say(out, HP_VERDICT_UNKNOWN,
+			   "the conditions of %" PRIu64 " call%s could not be read, which passed",
+			   CALLS(w->unread));
+	if (!w->returned)
+		return say(out, HP_VERDICT_UNEXERCISED,
+			   "in place, but no call in scope came (%" PRIu64 " out of scope passed)",
+			   w->calls);
+	if (w->returned < min_calls)
+		return say(out, HP_VERDICT_UNEXERCISED,
+			   "%" PRIu64 " call%s turned away, %" PRIu64 " wanted", CALLS(w->returned),
+			   min_calls);
+	say(out, HP_VERDICT_LIVE, "%" PRIu64 " call%s turned away, %" PRIu64 " out of scope passed",
+	    CALLS(w->returned), w->calls - w->returned);
+}
+
+void hp_guard_proof__decide(const struct hp_guard_view *view, const struct hp_guard_window *window,
+			    uint64_t min_calls, struct hp_guard_verdict *out)
+{
+	switch (view->read_back.redirect) {
+	case HP_REDIRECT_ABSENT:
+		return say(out, HP_VERDICT_ABSENT, "not applied: %s", view->read_back.reason);
+	case HP_REDIRECT_BROKEN:
+	case HP_REDIRECT_SUPERSEDED:
+		return say(out, HP_VERDICT_BROKEN, "%s", view->read_back.reason);
+	case HP_REDIRECT_UNKNOWN:
+		return say(out, HP_VERDICT_UNKNOWN, "could not observe: %s",
+			   view->read_back.reason);
+	case HP_REDIRECT_IN_PLACE:
+		break;
+	}
+	if (!view->counted)
+		return say(out, HP_VERDICT_UNKNOWN, "could not observe: its counters are gone");
+	decide_by_calls(view, window, min_calls, out);
+}
+
+int hp_guard_proof__run(const char *name, const struct hp_guard_proof_opts *opts,
+			struct hp_guard_view *view, struct hp_guard_window *window,
+			struct hp_guard_verdict *verdict, struct hp_error *err)
+{
+	struct hp_guard_counts before;
+	struct hp_error none = { 0 };
+	uint64_t start = hp_now_ns();
+	int ret = hp_guard_view__read(view, name, &none);
+
+	memset(window, 0, sizeof(*window));
+	window->exercise_status = -1;
+	if (ret && none.reason == HP_E_GUARD_NONE) {
+		snprintf(view->name, sizeof(view->name), "%.*s", HP_GUARD_NAME_MAX - 1, name);
+		say(verdict, HP_VERDICT_ABSENT, "%s", none.message);
+		view->read_back.redirect = HP_REDIRECT_ABSENT;
+		snprintf(view->read_back.reason, sizeof(view->read_back.reason), "%.150s",
+			 none.message);
+		return 0;
+	}
+	if (ret) {
+		*err = none;
+		return ret;
+	}
+	before = view->counts;
+	/* What is not in place has nothing to watch. */
+	if (view->read_back.redirect == HP_REDIRECT_IN_PLACE)
+		ret = wait_window(opts, window, err);
+	ret = ret ?: hp_guard_view__read(view, name, err);
+	if (ret)
+		return ret;
+	window->ns = hp_now_ns() - start;
+	window->calls = view->counts.sum.calls - before.sum.calls;
+	window->returned = view->counts.sum.returned - before.sum.returned;
+	window->observed = view->counts.sum.observed - before.sum.observed;
+	window->missed = view->counts.missed - before.missed;
+	window->unread = view->counts.sum.unread - before.sum.unread;
+	hp_guard_proof__decide(view, window, opts->min_calls, verdict);
+	return 0;
+}

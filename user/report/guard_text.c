@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Guards for people. */
+#include "report/guard.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <libsmartcols/libsmartcols.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "engines/guard/rule.h"
+#include "report/format.h"
+#include "report/status.h"
+
+HP_DEFINE_CLEANUP(struct libscols_table *, scols_unref_table)
+
+#define TEXT_MAX 640
+
+static struct libscols_table *new_table(FILE *out, bool color, const char *const *names,
+					const int *flags, size_t count)
+{
+	struct libscols_table *table = scols_new_table();
+
+	if (!table)
+		return NULL;
+	scols_table_set_stream(table, out);
+	scols_table_enable_colors(table, color);
+	if (!isatty(fileno(out)))
+		scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
+	for (size_t i = 0; i < count; i++)
+		if (!scols_table_new_column(table, names[i], 0, flags[i])) {
+			scols_unref_table(table);
+			return NULL;
+		}
+	return table;
+}
+
+static void __attribute__((format(printf, 3, 4))) add(char *out, size_t size, const char *fmt, ...)
+{
+	size_t len = strlen(out);
+	va_list ap;
+
+	if (len)
+		len += (size_t)snprintf(out + len, size - len, ", ");
+	if (len >= size)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(out + len, size - len, fmt, ap);
+	va_end(ap);
+}
+
+void hp_guard_scope_text(const struct hp_guard_rule *rule, char *out, size_t size)
+{
+	out[0] = '\0';
+	for (uint32_t i = 0; i < rule->uid_count && i < HP_GUARD_UIDS; i++)
+		add(out, size, "uid %u", rule->uids[i]);
+	if (rule->flags & HP_GUARD_BY_CGROUP)
+		add(out, size, "cgroup %s", rule->cgroup_path);
+	if (rule->flags & HP_GUARD_BY_EXE)
+		add(out, size, "program %s", rule->exe_path);
+	if (rule->percent < HP_GUARD_PERCENT)
+		add(out, size, "%g %% of processes", rule->percent * 100.0 / HP_GUARD_PERCENT);
+	for (uint32_t i = 0; i < rule->cond_count && i < HP_GUARD_CONDS; i++)
+		add(out, size, "%s", rule->conds[i].text);
+	if (!out[0])
+		add(out, size, "everybody");
+}
+
+/* "-EPERM", or "-4000". */
+static void value_text(const struct hp_guard_rule *rule, char *out, size_t size)
+{
+	const char *name = hp_errno_name(-rule->value);
+
+	if (name[0])
+		snprintf(out, size, "-%s", name);
+	else
+		snprintf(out, size, "%d", rule->value);
+}
+
+static const char *status_color(enum hp_guard_status status)
+{
+	switch (status) {
+	case HP_GUARD_IS_ENFORCING:
+		return "green";
+	case HP_GUARD_IS_UNFINISHED:
+	case HP_GUARD_IS_FOREIGN:
+		return "red";
+	default:
+		return "yellow";
+	}
+}
+
+static int add_row(struct libscols_table *table, const struct hp_guard_view *view)
+{
+	struct libscols_line *line = scols_table_new_line(table, NULL);
+	char value[32] = "-", scope[TEXT_MAX] = "-", calls[32] = "-", returned[32] = "-",
+	     observed[32] = "-";
+
+	if (!line)
+		return -ENOMEM;
+	if (view->function[0]) {
+		value_text(&view->rule, value, sizeof(value));
+		hp_guard_scope_text(&view->rule, scope, sizeof(scope));
+	}
+	if (view->counted) {
+		snprintf(calls, sizeof(calls), "%" PRIu64, (uint64_t)view->counts.sum.calls);
+		snprintf(returned, sizeof(returned), "%" PRIu64,
+			 (uint64_t)view->counts.sum.returned);
+		snprintf(observed, sizeof(observed), "%" PRIu64,
+			 (uint64_t)view->counts.sum.observed);
+	}
+	if (scols_line_set_data(line, 0, view->name) ||
+	    scols_line_set_data(line, 1, view->function[0] ? view->function : "-") ||
+	    scols_line_set_data(line, 2, hp_guard_status_name(view->status)) ||
+	    scols_line_set_data(line, 3, value) || scols_line_set_data(line, 4, calls) ||
+	    scols_line_set_data(line, 5, returned) || scols_line_set_data(line, 6, observed) ||
+	    scols_line_set_data(line, 7, scope))
+		return -ENOMEM;
+	scols_cell_set_color(scols_line_get_cell(line, 2), status_color(view->status));
+	return 0;
+}
+
+int hp_guard_report__table(const struct hp_guard_row *rows, size_t count, FILE *out, bool color)
+{
+	static const char *const names[] = { "GUARD", "FUNCTION", "STATE",    "RETURNS",
+					     "CALLS", "REFUSED",  "OBSERVED", "SCOPE" };
+	static const int flags[] = {
+		0, 0, 0, 0, SCOLS_FL_RIGHT, SCOLS_FL_RIGHT, SCOLS_FL_RIGHT, 0
+	};
+	__cleanup(hp_cleanup_scols_unref_table) struct libscols_table *table =
+		new_table(out, color, names, flags, sizeof(names) / sizeof(names[0]));
+	int ret = table ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !ret && i < count; i++)
+		ret = add_row(table, &rows[i].view);
+	return ret ?: scols_print_table(table);
+}
+
+static void print_callers(const struct hp_guard_view *view, FILE *out)
+{
+	for (size_t i = 0; i < view->top_count; i++) {
+		const struct hp_guard_caller_line *line = &view->top[i];
+
+		fprintf(out,
+			"    %8" PRIu64 " refused %8" PRIu64 " observed  %.16s, uid %u, "
+			"cgroup %" PRIu64 "\n",
+			(uint64_t)line->calls.returned, (uint64_t)line->calls.observed,
+			line->caller.comm, line->caller.uid, (uint64_t)line->caller.cgroup_id);
+	}
+	if (view->others)
+		fprintf(out, "    %8" PRIu64 " calls of others\n", view->others);
+}
+
+static void print_row(const struct hp_guard_row *row, FILE *out, int verbosity)
+{
+	const struct hp_guard_view *view = &row->view;
+	const struct hp_guard_counters *c = &view->counts.sum;
+
+	if (row->proved)
+		fprintf(out, "%s  %s: %s\n", hp_verdict__name(row->verdict.verdict), view->name,
+			row->verdict.reason);
+	if (!verbosity || !view->function[0])
+		return;
+	fprintf(out, "  %s: %s\n", hp_redirect_name(view->read_back.redirect),
+		view->read_back.reason);
+	if (view->rule.expires_ns)
+		fprintf(out, "  expires in %.0f s\n",
+			((double)view->rule.expires_ns - (double)hp_boot_ns()) / 1e9);
+	if (!view->counted)
+		return;
+	fprintf(out,
+		"  %s: %" PRIu64 " calls, %" PRIu64 " refused, %" PRIu64 " observed, %" PRIu64
+		" passed, %" PRIu64 " missed, %" PRIu64 " unreadable\n",
+		view->name, (uint64_t)c->calls, (uint64_t)c->returned, (uint64_t)c->observed,
+		(uint64_t)(c->calls - c->returned), view->counts.missed, (uint64_t)c->unread);
+	print_callers(view, out);
+}
+
+static int print_functions(const struct hp_guard_report *report, FILE *out, bool color)
+{
+	static const char *const names[] = { "FUNCTION", "BY", "PROTOTYPE" };
+	static const int flags[] = { 0, 0, SCOLS_FL_TRUNC };
+	__cleanup(hp_cleanup_scols_unref_table) struct libscols_table *table =
+		new_table(out, color, names, flags, sizeof(names) / sizeof(names[0]));
+	int ret;
+
+	if (!table)
+		return -ENOMEM;
+	for (size_t i = 0; i < report->functions.count; i++) {
+		const struct hp_guard_candidate *c = &report->functions.items[i];
+		struct libscols_line *line = scols_table_new_line(table, NULL);
+		bool fmod_ret = c->fmod_ret && !report->no_fmod_ret[0];
+		bool lsm = c->lsm && !report->no_lsm[0];
+
+		if (!line || scols_line_set_data(line, 0, c->function) ||
+		    scols_line_set_data(line, 1,
+					fmod_ret && lsm ? "fmod_ret, lsm"
+					: fmod_ret	? "fmod_ret"
+					: lsm		? "lsm"
+							: "not here") ||
+		    scols_line_set_data(line, 2, c->prototype))
+			return -ENOMEM;
+	}
+	ret = scols_print_table(table);
+	if (report->no_fmod_ret[0])
+		fprintf(out, "\nNo fmod_ret here: %s\n", report->no_fmod_ret);
+	if (report->no_lsm[0])
+		fprintf(out, "\nNo LSM programs here: %s\n", report->no_lsm);
+	return ret;
+}
+
+static void print_change(const struct hp_guard_report *report, FILE *out)
+{
+	const struct hp_guard_times *t = &report->times;
+
+	fprintf(out,
+		"\n%s in %s: lock %s, load %s, attach %s, pin %s, way back tested in %s, "
+		"active in %s\n",
+		report->action, hp_format__ns((double)report->total_ns).s,
+		hp_format__ns((double)t->lock).s, hp_format__ns((double)t->load).s,
+		hp_format__ns((double)t->attach).s, hp_format__ns((double)t->pin).s,
+		hp_format__ns((double)t->test).s, hp_format__ns((double)t->activate).s);
+}
+
+int hp_guard_report__print(const struct hp_guard_report *report, FILE *out, bool color,
+			   int verbosity)
+{
+	int ret = 0;
+
+	if (report->listed)
+		return print_functions(report, out, color) ?: ferror(out) ? -EIO : 0;
+	if (report->count)
+		ret = hp_guard_report__table(report->rows, report->count, out, color);
+	else
+		fprintf(out, "There is no guard on this host.\n");
+	for (size_t i = 0; i < report->count; i++)
+		print_row(&report->rows[i], out, verbosity);
+	if (report->removed)
+		fprintf(out, "%s\n",
+			report->detached ? "Removed: its program is detached."
+					 : "Removed, but its program is still attached: somebody "
+					   "else holds its link.");
+	if (report->changed && (verbosity || !report->removed))
+		print_change(report, out);
+	return ret ?: ferror(out) ? -EIO : 0;
+}

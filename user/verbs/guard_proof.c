@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0
+/* hotproof verify and revert of guards. */
+#include "base/clock.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "report/error.h"
+#include "verbs/guard.h"
+
+#define DEFAULT_WINDOW_NS (10 * HP_NSEC_PER_SEC)
+#define DEFAULT_BUDGET_NS (30 * HP_NSEC_PER_SEC)
+
+/* One after the other: the window of a workload is one guard's. */
+static int verify(struct hp_guard_report *report, char **names, int count,
+		  const struct hp_guard_proof_opts *opts, int *status, struct hp_error *err)
+{
+	if (count != 1 && opts->exercise)
+		return hp_fail(err, HP_E_USAGE, "with --exercise, one guard is wanted");
+	for (int i = 0; i < count; i++) {
+		struct hp_guard_row *row = hp_guard_report_add(report);
+		int ret;
+
+		if (!row)
+			return hp_fail(err, HP_E_NOMEM, "out of memory");
+		ret = hp_guard_proof__run(names[i], opts, &row->view, &row->window, &row->verdict,
+					  err);
+		if (ret)
+			return ret;
+		row->proved = true;
+		if (row->verdict.verdict != HP_VERDICT_LIVE)
+			*status = HP_EXIT_VERIFY;
+		if (row->window.exercise_status > 0) {
+			hp_warn("the workload failed with status %d", row->window.exercise_status);
+			*status = HP_EXIT_VERIFY;
+		}
+		if (row->window.interrupted) {
+			hp_warn("interrupted: this is what was seen until then");
+			*status = HP_EXIT_INTERNAL;
+			break;
+		}
+	}
+	return 0;
+}
+
+int hp_guard__verify(const struct hp_command *cmd, int argc, char **argv)
+{
+	struct hp_guard_proof_opts opts = { .for_ns = DEFAULT_WINDOW_NS };
+	const struct hp_option options[] = {
+		{ "for", HP_OPT_DURATION, &opts.for_ns, "TIME", "watch so long (default 10s)" },
+		{ "exercise", HP_OPT_STRING, &opts.exercise, "CMD",
+		  "run CMD in the window, which ends with it" },
+		{ "min-calls", HP_OPT_UINT, &opts.min_calls, "N",
+		  "a guard that turned fewer calls away is not live (1)" },
+		{ 0 },
+	};
+	struct hp_guard_report report = { .action = "verify" };
+	struct hp_globals globals = { 0 };
+	struct hp_error err = { 0 };
+	int first = hp_options_parse(cmd, options, &globals, argc, argv, &err), ret;
+	int status = HP_EXIT_OK;
+
+	if (first < 0)
+		return hp_report_error(&globals, cmd->name, &err);
+	if (globals.help)
+		return HP_EXIT_OK;
+	hp_interrupt_catch();
+	report.exercise = opts.exercise;
+	ret = verify(&report, argv + first, argc - first, &opts, &status, &err);
+	return hp_guard_finish(&report, &globals, cmd->name, status, ret, &err);
+}
+
+int hp_guard__revert(const struct hp_command *cmd, int argc, char **argv)
+{
+	uint64_t budget = DEFAULT_BUDGET_NS;
+	const struct hp_option options[] = {
+		{ "budget", HP_OPT_DURATION, &budget, "TIME",
+		  "wait so long for another hotproof that changes guards (30s)" },
+		{ 0 },
+	};
+	struct hp_guard_report report = { .action = "revert" };
+	struct hp_globals globals = { 0 };
+	struct hp_error err = { 0 };
+	int first = hp_options_parse(cmd, options, &globals, argc, argv, &err), ret;
+
+	if (first >= 0 && !globals.help && argc - first != 1)
+		first = hp_fail(&err, HP_E_USAGE, "one guard is wanted, not %d", argc - first);
+	if (first < 0)
+		return hp_report_error(&globals, cmd->name, &err);
+	if (globals.help)
+		return HP_EXIT_OK;
+	hp_interrupt_catch();
+	ret = hp_guard_take_away(argv[first], hp_now_ns() + budget, &report, &err);
+	return hp_guard_finish(&report, &globals, cmd->name,
+			       ret || report.detached ? HP_EXIT_OK : HP_EXIT_VERIFY, ret, &err);
+}
