@@ -54,6 +54,7 @@ helper_src := $(wildcard tests/helpers/*.c)
 helper_bin := $(helper_src:%.c=$(B)/%)
 bench_src := $(wildcard tests/bench/*.c)
 bench_bin := $(bench_src:%.c=$(B)/%)
+bpf_fixtures := $(patsubst tests/%.c,$(B)/%.o,$(wildcard tests/fixtures/bpf/*.bpf.c))
 man_src   := $(wildcard docs/man/*.scd)
 man_pages := $(man_src:docs/man/%.scd=$(B)/man/%)
 
@@ -129,9 +130,14 @@ $(B)/man/hotproof.1: docs/man/hotproof.1.scd user/base/reasons.def user/base/exi
 setup:
 	$(Q)scripts/setup
 
-fixtures: ## build the livepatch modules of the tests from Debian's headers, unpack the daemons that they patch
+fixtures: $(bpf_fixtures) ## build the livepatch modules and BPF objects of the tests, unpack the daemons that they patch
 	$(Q)tests/fixtures/build
 	$(Q)tests/fixtures/daemons
+
+$(B)/fixtures/bpf/%.bpf.o: tests/fixtures/bpf/%.bpf.c Makefile
+	$(call say,BPF,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
 # The two commands of the README install what is missing first, then run make again: whatever this
 # Makefile found out about the machine before that is stale.

@@ -6,6 +6,7 @@
 
 #include "verbs/guard.h"
 #include "verbs/process.h"
+#include "verbs/program.h"
 #include "verbs/verbs.h"
 
 #define FOR_PROCESSES(verb)                                                                       \
@@ -22,9 +23,11 @@ static const struct hp_command commands[] = {
 	  "the compiler (cc), $HOTPROOF_INCLUDE_DIR where hotproof/hotfix.h is.",
 	  .run = hp_verb_build },
 	{ "inspect", "FILE.ko", "Show what a livepatch module replaces, without loading it.", NULL,
-	  .run = hp_verb_inspect, .run_process = hp_process__inspect },
+	  .run = hp_verb_inspect, .run_process = hp_process__inspect,
+	  .run_program = hp_program__inspect },
 	{ "apply", "FILE.ko", "Apply a livepatch under a budget and prove that it is live.",
-	  FOR_PROCESSES("apply"), .run = hp_verb_apply, .run_process = hp_process__apply },
+	  FOR_PROCESSES("apply"), .run = hp_verb_apply, .run_process = hp_process__apply,
+	  .run_program = hp_program__apply },
 	{ "verify", "[LIVEPATCH…]", "Prove that loaded livepatches, whoever loaded them, are live.",
 	  FOR_PROCESSES("verify"), .run = hp_verb_verify, .run_process = hp_process__verify,
 	  .run_guard = hp_guard__verify },
@@ -74,6 +77,8 @@ static int run(const struct hp_command *cmd, int argc, char **argv)
 	}
 	if (cmd->run_guard && hp_guard__is_asked(argc, argv))
 		return cmd->run_guard(cmd, argc, argv);
+	if (cmd->run_program && hp_program__is_asked(argc, argv))
+		return cmd->run_program(cmd, argc, argv);
 	return cmd->run(cmd, argc, argv);
 }
 

@@ -132,7 +132,7 @@ static void rolled_back(void **state)
 			      "    78 sixteen-bytes-xx, kernel thread, state S\n"
 			      "        kernel stack not readable\n");
 	assert_contains(text, "the old code is back: calls of the old body 40, of the replacement "
-			      "0; the module is unloaded\n");
+			      "0; the hotfix is unloaded\n");
 	assert_contains(text, "rolled back: fix_getpgid");
 	assert_contains(text, "    the transition took longer than 30 s (HP_E_BUDGET)\n    raise ");
 	assert_valid("apply", hp_apply_report__json(report));
@@ -168,7 +168,7 @@ static void not_restored(void **state)
 	};
 	text = print(report, true, 0);
 	assert_contains(text, "\033[31mNOT PROVED that the old code is back\033[0m: calls of the "
-			      "old body -, of the replacement 3; the module is still loaded; no "
+			      "old body -, of the replacement 3; the hotfix is still loaded; no "
 			      "probe\n");
 	assert_contains(text, "\033[31mstuck\033[0m: fix_getpgid, ");
 	assert_valid("revert", hp_apply_report__json(report));

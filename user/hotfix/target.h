@@ -36,6 +36,14 @@ struct hp_target {
 	 * be put there (docs/kernel-hazards.md, 1).
 	 */
 	bool entry_taken;
+	/* Functions of loaded BPF programs, with these ids; 0: of the kernel. */
+	uint32_t old_program;
+	uint32_t new_program;
+	/*
+	 * While the redirect is in place no call can reach the old body: there is no transition, and
+	 * no point where a stale call could be seen.
+	 */
+	bool exclusive;
 	bool new_shared; /* another replacement has the same name */
 	/*
 	 * The code comes by the place behind its ftrace call site more than once a call, or nobody

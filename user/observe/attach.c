@@ -14,6 +14,7 @@
 #include <bpf/bpf.h>
 
 #include "base/log.h"
+#include "host/bpf_program.h"
 #include "hotproof/point_markers.h"
 
 #define KPROBE_PMU "/sys/bus/event_source/devices/kprobe/"
@@ -85,15 +86,25 @@ static void specialise(struct bpf_insn *insns, size_t count, const struct hp_tem
 	}
 }
 
+/* What a program is loaded for: a function of the kernel, of another program, or none (all 0). */
+struct attach_to {
+	uint32_t btf_id;
+	int btf_fd;	/* of a module's BTF, */
+	int program_fd; /* or of the other program */
+};
+
+static const struct attach_to nothing;
+
 /* Load a copy of @from for one point. Returns a descriptor or a negative errno. */
 static int load_copy(const struct hp_template *from, const struct hp_place *place, uint64_t address,
-		     uint32_t btf_id, int btf_object_fd, struct hp_error *err)
+		     const struct attach_to *to, struct hp_error *err)
 {
 	const struct bpf_program *template = from->program;
 	size_t count = bpf_program__insn_cnt(template);
 	LIBBPF_OPTS(bpf_prog_load_opts, opts,
 		    .expected_attach_type = bpf_program__expected_attach_type(template),
-		    .attach_btf_id = btf_id, .attach_btf_obj_fd = (__u32)btf_object_fd);
+		    .attach_btf_id = to->btf_id, .attach_btf_obj_fd = (__u32)to->btf_fd,
+		    .attach_prog_fd = (__u32)to->program_fd);
 	struct bpf_insn *insns;
 	int fd;
 
@@ -120,21 +131,53 @@ static int load_copy(const struct hp_template *from, const struct hp_place *plac
 	return fd;
 }
 
+static int find_in_kernel(struct hp_btf *btf, const struct hp_point *point, struct attach_to *to,
+			  struct hp_error *err)
+{
+	int ret;
+
+	if (!btf)
+		return hp_fail_errno(err, HP_E_ATTACH, -ENOENT, "the kernel has no BTF");
+	ret = hp_btf__find_function(btf, point->object, point->symbol, &to->btf_id, &to->btf_fd);
+	return ret ? hp_fail_errno(err, HP_E_ATTACH, ret, "no BTF for %s of %s", point->symbol,
+				   point->object)
+		   : 0;
+}
+
+/* @program keeps the descriptor open until the copy is loaded. */
+static int find_in_program(const struct hp_point *point, struct hp_bpf_program **program,
+			   struct attach_to *to, struct hp_error *err)
+{
+	const struct hp_bpf_function *function;
+	int ret = hp_bpf_program__open(program, point->program, err);
+
+	if (ret)
+		return ret;
+	function = hp_bpf_program__function(*program, point->symbol);
+	if (!function)
+		return hp_fail_errno(err, HP_E_ATTACH, -ENOENT, "no BTF for %s of program %u",
+				     point->symbol, point->program);
+	to->btf_id = function->type_id;
+	to->program_fd = (*program)->fd;
+	return 0;
+}
+
 int hp_probe__attach_trampoline(struct hp_probe *probe, const struct hp_template *template,
 				struct hp_btf *btf, const struct hp_point *point,
 				const struct hp_place *place, struct hp_error *err)
 {
-	uint32_t btf_id = 0;
-	int object_fd = 0, ret;
+	__cleanup(hp_cleanup_hp_bpf_program__close) struct hp_bpf_program *program = NULL;
+	struct attach_to to = { 0 };
+	int ret;
 
 	*probe = HP_PROBE_NONE;
-	if (!btf)
-		return hp_fail_errno(err, HP_E_ATTACH, -ENOENT, "the kernel has no BTF");
-	ret = hp_btf__find_function(btf, point->object, point->symbol, &btf_id, &object_fd);
+	if (point->program)
+		ret = find_in_program(point, &program, &to, err);
+	else
+		ret = find_in_kernel(btf, point, &to, err);
 	if (ret)
-		return hp_fail_errno(err, HP_E_ATTACH, ret, "no BTF for %s of %s", point->symbol,
-				     point->object);
-	ret = load_copy(template, place, point->address, btf_id, object_fd, err);
+		return ret;
+	ret = load_copy(template, place, point->address, &to, err);
 	if (ret < 0)
 		return hp_fail_errno(err, HP_E_ATTACH, ret, "cannot load %s for %s",
 				     bpf_program__name(template->program), point->symbol);
@@ -217,7 +260,7 @@ int hp_probe__attach_kprobe(struct hp_probe *probe, const struct hp_template *te
 	int fd;
 
 	*probe = HP_PROBE_NONE;
-	fd = load_copy(template, place, point->address, 0, 0, err);
+	fd = load_copy(template, place, point->address, &nothing, err);
 	if (fd < 0)
 		return hp_fail_errno(err, HP_E_ATTACH, fd, "cannot load %s for %s",
 				     bpf_program__name(template->program), point->symbol);
@@ -248,7 +291,7 @@ int hp_probe__attach_uprobe(struct hp_probe *probe, const struct hp_template *te
 	int fd;
 
 	*probe = HP_PROBE_NONE;
-	fd = load_copy(template, place, 0, 0, 0, err);
+	fd = load_copy(template, place, 0, &nothing, err);
 	if (fd < 0)
 		return hp_fail_errno(err, HP_E_ATTACH, fd, "cannot load %s for %s",
 				     bpf_program__name(template->program), point->symbol);

@@ -28,6 +28,7 @@ struct hp_point {
 	 * livepatched already: two of them there undo the livepatch (docs/kernel-hazards.md, 1).
 	 */
 	bool trampoline;
+	uint32_t program; /* a function of the loaded BPF program of this id; 0: of the kernel */
 	/*
 	 * In user space: any name of the file that processes map, and the point's offset in it. Then
 	 * nothing of the above counts but the role, and the symbol for messages. Never an entry that

@@ -52,8 +52,15 @@ void hp_proof__close(struct hp_proof *proof)
 
 void hp_proof__find_sites(struct hp_proof *proof, struct hp_sites *sites)
 {
-	int ret = hp_sites__search(sites, proof->targets, proof->count);
+	bool wanted = false;
+	int ret;
 
+	/* Callers in the kernel: those of BPF programs are in no image. */
+	for (size_t i = 0; i < proof->count; i++)
+		wanted |= !proof->targets[i].exclusive;
+	if (!wanted)
+		return;
+	ret = hp_sites__search(sites, proof->targets, proof->count);
 	if (ret)
 		hp_warn("call sites cannot be looked for: %s", strerror(-ret));
 	else
@@ -146,7 +153,9 @@ static void describe_point(struct hp_verify_point *out, const struct hp_watch_po
 }
 
 /* Why the calls of a target cannot be told, or NULL when they can. */
-static const char *obstacle(const struct hp_watch_point *redirected,
+static const char *obstacle(const struct hp_target *target,
+			    const struct hp_redirect_state *redirect,
+			    const struct hp_watch_point *redirected,
 			    const struct hp_watch_point *stale)
 {
 	if (!redirected->armed)
@@ -154,6 +163,11 @@ static const char *obstacle(const struct hp_watch_point *redirected,
 						   : "the replacement has no observation point";
 	if (redirected->counts.foreign)
 		return "another function of the replacement's name was observed in its place";
+	/* Where no call can be stale, the redirect itself is what must have been there. */
+	if (target->exclusive)
+		return redirect->read_back.redirect == HP_REDIRECT_UNKNOWN
+			       ? redirect->read_back.reason
+			       : NULL;
 	if (!stale->armed)
 		return stale->obstacle.reason ? stale->obstacle.message
 					      : "the old body has no observation point";
@@ -202,6 +216,8 @@ static void fill_target(const struct hp_proof *proof, size_t i, const struct hp_
 	out->calls = HP_COUNT_UNKNOWN;
 	if (redirected->armed && old_body->armed && !(out->stale && old_body->point.at_most))
 		out->calls = out->redirected + out->stale;
+	if (out->target.exclusive)
+		out->calls = out->redirected;
 	out->scoped = HP_COUNT_UNKNOWN;
 	if (proof->opts.exercise && redirected->armed)
 		out->scoped = redirected->counts.scoped + old_body->counts.scoped;
@@ -217,7 +233,8 @@ static void decide_target(const struct hp_proof *proof, size_t i,
 {
 	const struct hp_watch_point *redirected = &seen->point[HP_POINT_NEW_ENTRY];
 	struct hp_site_totals sites = hp_verify_target__sites(out);
-	const char *why_not = redirect->moved ?: obstacle(redirected, old_body);
+	const char *why_not =
+		redirect->moved ?: obstacle(&proof->targets[i], redirect, redirected, old_body);
 	struct hp_evidence evidence = {
 		.registered = redirect->registered,
 		.redirect = redirect->read_back.redirect,

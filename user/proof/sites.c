@@ -224,6 +224,11 @@ static void explain(struct hp_sites *s, const struct hp_target_sites *known,
 {
 	size_t used;
 
+	if (out->target.exclusive) {
+		snprintf(out->sites_reason, sizeof(out->sites_reason),
+			 "calls inside a BPF program are not looked for");
+		return;
+	}
 	if (!known) {
 		snprintf(out->sites_reason, sizeof(out->sites_reason), "%.*s",
 			 (int)sizeof(out->sites_reason) - 1,
@@ -246,7 +251,7 @@ int hp_sites__fill(struct hp_sites *s, size_t i, const struct hp_watch_point *re
 	const struct hp_target_sites *known = NULL;
 
 	wait_for_end(s);
-	if (s->found && out->target.old_addr)
+	if (s->found && out->target.old_addr && !out->target.exclusive)
 		known = hp_callsites__target(s->found, i);
 	if (known && add_static(out, known))
 		return -ENOMEM;

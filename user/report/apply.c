@@ -94,21 +94,24 @@ static json_t *restoration_json(const struct hp_restoration *r)
 json_t *hp_apply_report__json(const struct hp_apply_report *report)
 {
 	const struct hp_progress *progress = &report->progress;
-	json_t *reach = json_null();
+	json_t *reach = json_null(), *replaced = json_null();
 	json_t *body;
 
+	if (report->replaced[0])
+		replaced = json_pack("{s:o, s:I}", "hotfix", hp_json_text(report->replaced),
+				     "gap_ns", (json_int_t)report->gap_ns);
 	if (progress->total)
 		reach = json_pack("{s:I, s:I}", "switched", (json_int_t)progress->switched, "total",
 				  (json_int_t)progress->total);
 	body = json_pack(
-		"{s:o, s:o, s:s, s:i, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "hotfix",
-		hp_json_text_or_null(report->livepatch), "file", hp_json_text(report->file),
-		"outcome", outcome_names[report->outcome], "status", (int)report->status, "error",
-		hp_json_error(&report->error), "phases", phases_json(report), "total_ns",
-		(json_int_t)report->total_ns, "used_ns", (json_int_t)report->used_ns, "budget_ns",
-		(json_int_t)report->budget_ns, "reach", reach, "blockers",
-		hp_json_blockers(progress), "restoration", restoration_json(&report->restoration),
-		"verification",
+		"{s:o, s:o, s:s, s:i, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"hotfix", hp_json_text_or_null(report->livepatch), "file",
+		hp_json_text(report->file), "outcome", outcome_names[report->outcome], "status",
+		(int)report->status, "error", hp_json_error(&report->error), "phases",
+		phases_json(report), "total_ns", (json_int_t)report->total_ns, "used_ns",
+		(json_int_t)report->used_ns, "budget_ns", (json_int_t)report->budget_ns, "reach",
+		reach, "blockers", hp_json_blockers(progress), "replaced", replaced, "restoration",
+		restoration_json(&report->restoration), "verification",
 		report->verified ? hp_verify_report__body(&report->verify) : json_null(),
 		"measurement",
 		report->measured ? hp_measure_report__body(&report->measure) : json_null());

@@ -61,6 +61,8 @@ struct hp_apply_report {
 	const char *file;  /* of an apply; NULL else */
 	uint64_t begin_ns; /* hp_now_ns() when the verb began */
 
+	char replaced[HP_NAME_MAX]; /* the hotfix of a BPF program that it took over from, or "", */
+	uint64_t gap_ns;	    /* and how long the original code ran in between */
 	enum hp_outcome outcome;
 	struct hp_error error; /* why not applied or reverted; HP_E_NONE otherwise */
 	struct hp_phase_time phase[HP_PHASES];

@@ -122,7 +122,7 @@ static void print_restoration(const struct hp_restoration *r, FILE *out, bool co
 	fprintf(out, "%s%s%s", hp_format__color(r->restored ? "green" : "red", color),
 		r->restored ? "the old code is back" : "NOT PROVED that the old code is back",
 		hp_format__reset(color));
-	fprintf(out, ": calls of the old body %s%s, of the replacement %s; the module is %s",
+	fprintf(out, ": calls of the old body %s%s, of the replacement %s; the hotfix is %s",
 		r->at_most ? "at most " : "", hp_format__count(r->old_calls).s,
 		hp_format__count(r->new_calls).s, r->unloaded ? "unloaded" : "still loaded");
 	if (r->reason[0])
@@ -149,6 +149,9 @@ int hp_apply_report__print(const struct hp_apply_report *report, FILE *out, bool
 	if (ret)
 		return ret;
 	fputc('\n', out);
+	if (report->replaced[0])
+		fprintf(out, "took over from %s; the original code ran for %s in between\n",
+			report->replaced, hp_format__ns((double)report->gap_ns).s);
 	print_restoration(&report->restoration, out, color);
 	print_outcome(report, out, color);
 	return fflush(out) ? -EIO : 0;

@@ -14,6 +14,8 @@ void hp_status_report__free(struct hp_status_report *report)
 	hp_klp_snapshot__free(report->snap);
 	hp_progress_free(&report->progress);
 	free(report->entries);
+	free(report->replaced);
+	free(report->replaced_by);
 	memset(report, 0, sizeof(*report));
 }
 
@@ -164,6 +166,27 @@ static json_t *hotfixes_json(const struct hp_status_report *report)
 	return array;
 }
 
+static json_t *programs_json(const struct hp_status_report *report)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < report->replaced_count; i++) {
+		const struct hp_target *t = &report->replaced[i];
+		const struct hp_read_back *r = &report->replaced_by[i];
+
+		hp_json_append(&array,
+			       json_pack("{s:o, s:o, s:I, s:o, s:o, s:I, s:{s:s, s:s}}", "hotfix",
+					 hp_json_text(t->hotfix), "object", hp_json_text(t->object),
+					 "program", (json_int_t)t->old_program, "symbol",
+					 hp_json_text(t->symbol), "replacement",
+					 hp_json_text_or_null(t->replacement),
+					 "replacement_program", (json_int_t)t->new_program,
+					 "redirect", "state", hp_redirect_name(r->redirect),
+					 "reason", r->reason));
+	}
+	return array;
+}
+
 json_t *hp_status_report__json(const struct hp_status_report *report)
 {
 	static const char *const ftrace[] = { "unknown", "works", "dead" };
@@ -174,12 +197,13 @@ json_t *hp_status_report__json(const struct hp_status_report *report)
 		hp_json_append(&patches, patch_json(report, i));
 	return hp_json_envelope(
 		"status", 1,
-		json_pack("{s:s, s:s, s:b, s:{s:o, s:o, s:o}, s:o, s:o, s:o}", "source",
+		json_pack("{s:s, s:s, s:b, s:{s:o, s:o, s:o, s:o}, s:o, s:o, s:o, s:o}", "source",
 			  snap->source == HP_KLP_FROM_KERNEL ? "kernel" : "sysfs", "ftrace",
 			  ftrace[snap->ftrace_disabled + 1], "unstable", snap->unstable, "limits",
 			  "list", hp_json_text_or_null(report->limited), "tasks",
 			  hp_json_text_or_null(report->no_progress), "journal",
-			  hp_json_text_or_null(report->no_journal), "livepatches", patches,
-			  "hotfixes", hotfixes_json(report), "unfinished",
-			  unfinished_json(report)));
+			  hp_json_text_or_null(report->no_journal), "programs",
+			  hp_json_text_or_null(report->no_programs), "livepatches", patches,
+			  "hotfixes", hotfixes_json(report), "programs", programs_json(report),
+			  "unfinished", unfinished_json(report)));
 }

@@ -32,7 +32,11 @@ struct hp_status_report {
 	char no_progress[512];		 /* why it is not known, "" when it is */
 	struct hp_status_entry *entries; /* owned */
 	size_t entry_count;
-	char no_journal[512]; /* why there are no entries, "" when they could be read */
+	char no_journal[512];	    /* why there are no entries, "" when they could be read */
+	struct hp_target *replaced; /* functions of loaded BPF programs; owned */
+	struct hp_read_back *replaced_by;
+	size_t replaced_count;
+	char no_programs[512]; /* why these are not known, "" when they are */
 };
 
 void hp_status_report__free(struct hp_status_report *report);

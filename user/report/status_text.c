@@ -166,6 +166,39 @@ static int print_targets(const struct hp_klp_snapshot *snap, FILE *out, bool col
 	return scols_print_table(table) ? -EIO : 0;
 }
 
+/* Functions of loaded BPF programs that other programs replace. */
+static int print_programs(const struct hp_status_report *report, FILE *out, bool color)
+{
+	static const char *const names[] = { "HOTFIX", "TARGET", "REPLACEMENT", "REDIRECT",
+					     "READ BACK" };
+	__cleanup(hp_cleanup_scols_unref_table) struct libscols_table *table =
+		new_table(out, color, names, sizeof(names) / sizeof(names[0]));
+
+	if (!table)
+		return -ENOMEM;
+	for (size_t i = 0; i < report->replaced_count; i++) {
+		const struct hp_target *t = &report->replaced[i];
+		const struct hp_read_back *r = &report->replaced_by[i];
+		struct libscols_line *line = scols_table_new_line(table, NULL);
+		char target[HP_NAME_MAX + HP_SYMBOL_MAX + 2];
+		int ret;
+
+		if (!line)
+			return -ENOMEM;
+		snprintf(target, sizeof(target), "%s/%s", t->object, t->symbol);
+		ret = scols_line_set_data(line, 0, t->hotfix);
+		ret |= scols_line_set_data(line, 1, target);
+		ret |= scols_line_set_data(line, 2, t->replacement);
+		ret |= scols_line_set_data(line, 3, hp_redirect_name(r->redirect));
+		ret |= scols_line_set_data(line, 4, r->reason);
+		ret |= scols_cell_set_color(scols_line_get_cell(line, 3),
+					    redirect_color(r->redirect));
+		if (ret)
+			return -ENOMEM;
+	}
+	return scols_print_table(table) ? -EIO : 0;
+}
+
 #define MAX_BLOCKERS 20 /* without -v */
 
 static void print_blockers(const struct hp_status_report *report, const struct hp_klp_patch *patch,
@@ -246,6 +279,8 @@ static void print_limits(const struct hp_status_report *report, FILE *out)
 		fprintf(out, "\nNot seen: reach and blockers: %s\n", report->no_progress);
 	if (report->no_journal[0])
 		fprintf(out, "\nNot seen: what hotproof applied: %s\n", report->no_journal);
+	if (report->no_programs[0])
+		fprintf(out, "\nNot seen: hotfixes of BPF programs: %s\n", report->no_programs);
 	if (report->snap->unstable)
 		fprintf(out, "\nThe list changed all the time while it was read: run again.\n");
 	if (report->snap->ftrace_disabled == 1)
@@ -269,6 +304,12 @@ int hp_status_report__print(const struct hp_status_report *report, FILE *out, bo
 			return ret;
 	} else {
 		fprintf(out, "No livepatch is loaded.\n");
+	}
+	if (report->replaced_count) {
+		fputc('\n', out);
+		ret = print_programs(report, out, color);
+		if (ret)
+			return ret;
 	}
 	for (size_t i = 0; i < snap->count; i++)
 		if (snap->patches[i].transition && report->progress.total)

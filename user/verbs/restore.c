@@ -57,6 +57,7 @@ static int count_calls(const struct hp_restore *r, struct hp_restoration *out)
 		add_calls(&seen.point[HP_POINT_OLD_BODY], &out->old_calls);
 		out->at_most |= seen.point[HP_POINT_OLD_BODY].counts.calls &&
 				seen.point[HP_POINT_OLD_BODY].point.at_most;
+		add_calls(&seen.point[HP_POINT_OLD_ENTRY], &out->old_calls);
 		add_calls(&seen.point[HP_POINT_NEW_ENTRY], &out->new_calls);
 		hp_watch_result_free(&seen);
 	}
@@ -74,6 +75,11 @@ static int watch_old_code(struct hp_restore *r, struct hp_error *err)
 	out->old_calls = out->new_calls = HP_COUNT_UNKNOWN;
 	if (!r->proof)
 		return 0;
+	/* Behind the entry there is no point; at the entry there may be one, now that it is free. */
+	if (hp_proof__count(r->proof) && hp_proof__target(r->proof, 0)->exclusive) {
+		hp_proof__arm(r->proof, HP_POINT_OLD_ENTRY, (struct hp_arm_opts){ 0 });
+		r->window.role = HP_POINT_OLD_ENTRY;
+	}
 	ret = hp_proof__window(r->proof, &r->window, err);
 	if (!ret) {
 		hp_apply_report__phase(r->report, HP_PHASE_VERIFIED, start, hp_now_ns());

@@ -8,7 +8,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "engines/follow.h"
-#include "engines/klp/klp.h"
+#include "engines/loaded.h"
 #include "report/apply.h"
 #include "state/journal.h"
 #include "verbs/begin.h"
@@ -164,7 +164,7 @@ static int run(struct revert *r, const char *name, struct hp_error *err)
 HP_VERB(revert)
 {
 	struct options opts = {
-		.proof = { .point = hp_klp_engine.point },
+		.proof = { .point = hp_loaded_engine.point },
 		.budget_ns = DEFAULT_BUDGET_NS,
 	};
 	const struct hp_option options[] = {
@@ -179,7 +179,7 @@ HP_VERB(revert)
 	struct hp_apply_report report = { .verb = "revert", .begin_ns = hp_now_ns() };
 	__cleanup(revert_close) struct revert r = {
 		.opts = &opts,
-		.session = { .engine = &hp_klp_engine },
+		.session = { .engine = &hp_loaded_engine },
 		.report = &report,
 	};
 	struct hp_globals globals = { 0 };

@@ -6,11 +6,13 @@
 
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "engines/bpf/bpf.h"
 #include "engines/klp/list.h"
 #include "engines/klp/tasks.h"
 #include "report/error.h"
 #include "report/json.h"
 #include "report/status.h"
+#include "verbs/session.h"
 #include "verbs/verbs.h"
 
 /* The kernel's own list, or else what sysfs shows to everybody. */
@@ -78,6 +80,30 @@ static bool has_hotfixes(const struct hp_status_report *report)
 	return false;
 }
 
+static void read_programs(struct hp_status_report *report)
+{
+	__cleanup(hp_session_close) struct hp_session session = { .engine = &hp_bpf_engine };
+	struct hp_error err = { 0 };
+	int ret = session.engine->open(&session.state, &err);
+
+	ret = ret
+		      ?: session.engine->discover(session.state, NULL, &report->replaced,
+						  &report->replaced_count, &err);
+	if (!ret && report->replaced_count) {
+		report->replaced_by = calloc(report->replaced_count, sizeof(*report->replaced_by));
+		if (!report->replaced_by)
+			ret = hp_fail(&err, HP_E_NOMEM, "out of memory");
+		else
+			ret = session.engine->read_back(session.state, report->replaced,
+							report->replaced_count, report->replaced_by,
+							&err);
+	}
+	if (!ret)
+		return;
+	report->replaced_count = 0;
+	snprintf(report->no_programs, sizeof(report->no_programs), "%s", err.message);
+}
+
 static int gather(struct hp_status_report *report, struct hp_error *err)
 {
 	__cleanup(hp_cleanup_hp_klp_reader__close) struct hp_klp_reader *reader = NULL;
@@ -97,8 +123,10 @@ static int gather(struct hp_status_report *report, struct hp_error *err)
 		snprintf(report->limited, sizeof(report->limited), "%s", err->message);
 		return 0;
 	}
-	if (!ret)
+	if (!ret) {
 		read_tasks(reader, report);
+		read_programs(report);
+	}
 	return ret;
 }
 

@@ -7,7 +7,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "engines/follow.h"
-#include "engines/klp/klp.h"
+#include "engines/loaded.h"
 #include "proof/redirects.h"
 #include "proof/sites.h"
 #include "report/error.h"
@@ -146,7 +146,7 @@ static int require_ftrace(struct hp_error *err)
 static int verify(const struct options *opts, char **names, int count,
 		  struct hp_verify_report *report, struct hp_error *err)
 {
-	__cleanup(hp_session_close) struct hp_session session = { .engine = &hp_klp_engine };
+	__cleanup(hp_session_close) struct hp_session session = { .engine = &hp_loaded_engine };
 	__cleanup(subject_free) struct subject s = { 0 };
 	__cleanup(hp_cleanup_hp_sites__close) struct hp_sites *sites = NULL;
 	__cleanup(hp_cleanup_hp_proof__close) struct hp_proof *proof = NULL;
@@ -198,7 +198,7 @@ static int verify(const struct options *opts, char **names, int count,
 HP_VERB(verify)
 {
 	struct options opts = {
-		.proof = { .point = hp_klp_engine.point, .callers = true },
+		.proof = { .point = hp_loaded_engine.point, .callers = true },
 	};
 	const struct hp_option options[] = {
 		{ "for", HP_OPT_DURATION, &opts.for_ns, "TIME",

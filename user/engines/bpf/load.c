@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Loading a hotfix's programs for the functions of one running program. */
+#include "engines/bpf/load.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/bpf_util.h"
+
+#define LOG_SIZE (1 << 20)
+
+/* What must be the same for both programs to mean the same by a map. */
+struct shape {
+	uint32_t type;
+	uint32_t key_size;
+	uint32_t value_size;
+	uint32_t max_entries;
+	uint32_t flags;
+};
+
+static void describe(const struct shape *s, char *out, size_t size)
+{
+	const char *type = libbpf_bpf_map_type_str(s->type);
+
+	snprintf(out, size, "%s, key %u B, value %u B, %u entries, flags 0x%x", type ?: "?",
+		 s->key_size, s->value_size, s->max_entries, s->flags);
+}
+
+/* The kernel keeps 15 bytes of a map's name. */
+static bool same_name(const char *declared, const char *loaded)
+{
+	return loaded[0] && !strncmp(declared, loaded, BPF_OBJ_NAME_LEN - 1);
+}
+
+static int share_map(struct bpf_map *map, int fd, const struct bpf_map_info *info,
+		     struct hp_error *err)
+{
+	struct shape want = {
+		.type = bpf_map__type(map),
+		.key_size = bpf_map__key_size(map),
+		.value_size = bpf_map__value_size(map),
+		.max_entries = bpf_map__max_entries(map),
+		.flags = bpf_map__map_flags(map),
+	};
+	struct shape have = {
+		.type = info->type,
+		.key_size = info->key_size,
+		.value_size = info->value_size,
+		.max_entries = info->max_entries,
+		.flags = info->map_flags,
+	};
+	char a[128], b[128];
+	int ret;
+
+	if (memcmp(&want, &have, sizeof(want))) {
+		describe(&want, a, sizeof(a));
+		describe(&have, b, sizeof(b));
+		return hp_fail(err, HP_E_BPF_MAP,
+			       "the map %s is declared as: %s; that of the running program is: %s",
+			       bpf_map__name(map), a, b);
+	}
+	ret = bpf_map__reuse_fd(map, fd);
+	return ret ? hp_fail_errno(err, HP_E_BPF_MAP, ret, "the map %s cannot be shared",
+				   bpf_map__name(map))
+		   : 0;
+}
+
+static int share_maps(struct hp_bpf_object *object, const struct hp_bpf_program *program,
+		      struct hp_error *err)
+{
+	for (size_t i = 0; i < program->map_count; i++) {
+		_cleanup_close_ int fd = bpf_map_get_fd_by_id(program->maps[i]);
+		struct bpf_map_info info = { 0 };
+		__u32 len = sizeof(info);
+		struct bpf_map *map;
+
+		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
+			return hp_fail_errno(err, HP_E_BPF_PRIVILEGE, -errno,
+					     "map %u of the program cannot be opened",
+					     program->maps[i]);
+		bpf_object__for_each_map(map, object->object)
+		{
+			int ret;
+
+			/* Each object has its own .data, .rodata and .bss. */
+			if (bpf_map__is_internal(map) || !same_name(bpf_map__name(map), info.name))
+				continue;
+			ret = share_map(map, fd, &info, err);
+			if (ret)
+				return ret;
+		}
+	}
+	return 0;
+}
+
+int hp_bpf_object__load(struct hp_bpf_object *object, const struct hp_bpf_program *program,
+			struct hp_error *err)
+{
+	_cleanup_free_ char *log = calloc(1, LOG_SIZE);
+	const char *line;
+	int ret;
+
+	if (!log)
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	ret = share_maps(object, program, err);
+	for (size_t i = 0; i < object->forward_count && !ret; i++) {
+		struct hp_bpf_forward *f = &object->forwards[i];
+
+		ret = bpf_program__set_attach_target(f->program, program->fd, f->target);
+		if (ret)
+			return hp_fail_errno(err, HP_E_BPF_FUNCTION, ret,
+					     "%s is no function of program %u", f->target,
+					     program->id);
+		bpf_program__set_log_buf(f->program, log, LOG_SIZE);
+	}
+	if (ret)
+		return ret;
+	ret = bpf_object__load(object->object);
+	if (!ret)
+		return 0;
+	if (!err || !log[0])
+		return hp_fail_errno(err, ret == -EPERM ? HP_E_BPF_PRIVILEGE : HP_E_BPF_VERIFIER,
+				     ret, "%s cannot be loaded for program %u", object->path,
+				     program->id);
+	hp_bpf__log_tail(log, err->detail, sizeof(err->detail));
+	line = strrchr(err->detail, '\n');
+	return hp_fail(err, HP_E_BPF_VERIFIER, "the verifier refuses %s: %.200s", object->path,
+		       line ? line + 1 : err->detail);
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Which functions of a loaded program the kernel lets another program replace, and why not. */
+#include <linux/bpf.h>
+
+#include "engines/bpf/bpf.h"
+
+int hp_bpf_replaceable(const struct hp_bpf_program *program, const struct hp_bpf_function *function,
+		       const struct hp_bpf_holder *holders, size_t count, struct hp_error *err)
+{
+	/* bpf_check_attach_target(), kernel/bpf/verifier.c: extensions are not extended. */
+	if (program->type == BPF_PROG_TYPE_EXT)
+		return hp_fail(err, HP_E_BPF_FUNCTION,
+			       "%s is itself the replacement of a function: revert it, and replace "
+			       "that function",
+			       program->name);
+	if (program->type == BPF_PROG_TYPE_TRACING)
+		return hp_fail(err, HP_E_BPF_FUNCTION,
+			       "%s is a tracing program: the kernel replaces none of its functions",
+			       program->name);
+	if (!function->global)
+		return hp_fail(err, HP_E_BPF_FUNCTION,
+			       "%s is static: only global functions keep a signature of their own",
+			       function->name);
+	for (size_t i = 0; i < count; i++) {
+		const struct hp_bpf_holder *h = &holders[i];
+
+		if (h->target_id != program->id || h->target_type_id != function->type_id)
+			continue;
+		return hp_fail(err, HP_E_BPF_HELD,
+			       h->replaces
+				       ? "%s is already replaced by program %u (%s)"
+				       : "%s is traced by program %u (%s), and the kernel takes "
+					 "either a tracing program or a replacement",
+			       function->name, h->program_id, h->program_name);
+	}
+	return 0;
+}

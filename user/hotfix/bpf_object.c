@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A hotfix for a loaded BPF program, as a file. */
+#include "hotfix/bpf_object.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/libbpf.h>
+#include <gelf.h>
+
+#define SECTION	 "freplace/"
+#define BASELINE ".hotproof.baseline"
+
+bool hp_bpf_object__is_one(const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	Elf64_Ehdr header;
+
+	return fd >= 0 && pread(fd, &header, sizeof(header), 0) == sizeof(header) &&
+	       !memcmp(header.e_ident, ELFMAG, SELFMAG) && header.e_ident[EI_CLASS] == ELFCLASS64 &&
+	       header.e_machine == EM_BPF;
+}
+
+void hp_bpf_object__close(struct hp_bpf_object *object)
+{
+	bpf_object__close(object->object);
+	free(object->forwards);
+	free(object);
+}
+
+static int set_name(struct hp_bpf_object *object, struct hp_error *err)
+{
+	const char *slash = strrchr(object->path, '/');
+	const char *name = slash ? slash + 1 : object->path;
+	size_t len = strcspn(name, ".");
+
+	if (!len || len >= sizeof(object->name))
+		return hp_fail(err, HP_E_BPF_OBJECT,
+			       "%s: the file's name is the hotfix's, of 1 to %zu bytes before the "
+			       "first dot",
+			       object->path, sizeof(object->name) - 1);
+	memcpy(object->name, name, len);
+	return 0;
+}
+
+/* The text of the section that HP_BASELINE() makes, if it is there. */
+static int read_baseline(struct hp_bpf_object *object, struct hp_error *err)
+{
+	_cleanup_close_ int fd = open(object->path, O_RDONLY | O_CLOEXEC);
+	Elf *elf = fd < 0 ? NULL : elf_begin(fd, ELF_C_READ, NULL);
+	Elf_Scn *section = NULL;
+	size_t names;
+	int ret = 0;
+
+	if (!elf || elf_getshdrstrndx(elf, &names)) {
+		elf_end(elf);
+		return hp_fail(err, HP_E_BPF_OBJECT, "%s cannot be read", object->path);
+	}
+	while ((section = elf_nextscn(elf, section))) {
+		GElf_Shdr header;
+		const Elf_Data *data;
+		const char *name;
+
+		if (!gelf_getshdr(section, &header))
+			continue;
+		name = elf_strptr(elf, names, header.sh_name);
+		if (!name || strcmp(name, BASELINE))
+			continue;
+		data = elf_getdata(section, NULL);
+		if (!data || data->d_size != sizeof(object->baseline) ||
+		    strnlen(data->d_buf, data->d_size) != data->d_size - 1 ||
+		    strspn(data->d_buf, "0123456789abcdef") != data->d_size - 1)
+			ret = hp_fail(err, HP_E_BPF_OBJECT,
+				      "%s: HP_BASELINE takes a tag of %zu hexadecimal digits",
+				      object->path, sizeof(object->baseline) - 1);
+		else
+			memcpy(object->baseline, data->d_buf, data->d_size);
+	}
+	elf_end(elf);
+	return ret;
+}
+
+static int read_forwards(struct hp_bpf_object *object, struct hp_error *err)
+{
+	struct bpf_program *program;
+	size_t count = 0;
+
+	bpf_object__for_each_program(program, object->object) count++;
+	object->forwards = calloc(count + 1, sizeof(*object->forwards));
+	if (!object->forwards)
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	bpf_object__for_each_program(program, object->object)
+	{
+		struct hp_bpf_forward *f = &object->forwards[object->forward_count];
+		const char *section = bpf_program__section_name(program);
+
+		if (strncmp(section, SECTION, strlen(SECTION)) || !section[strlen(SECTION)])
+			return hp_fail(err, HP_E_BPF_OBJECT,
+				       "%s: %s is in section \"%s\", not in \"freplace/FUNCTION\"",
+				       object->path, bpf_program__name(program), section);
+		snprintf(f->target, sizeof(f->target), "%s", section + strlen(SECTION));
+		snprintf(f->replacement, sizeof(f->replacement), "%s", bpf_program__name(program));
+		f->instructions = (uint32_t)bpf_program__insn_cnt(program);
+		f->program = program;
+		for (size_t i = 0; i < object->forward_count; i++)
+			if (!strcmp(object->forwards[i].target, f->target))
+				return hp_fail(err, HP_E_BPF_OBJECT, "%s replaces %s twice",
+					       object->path, f->target);
+		object->forward_count++;
+	}
+	if (!count)
+		return hp_fail(err, HP_E_BPF_OBJECT, "%s replaces nothing", object->path);
+	return 0;
+}
+
+int hp_bpf_object__open(struct hp_bpf_object **out, const char *path, struct hp_error *err)
+{
+	struct hp_bpf_object *object = calloc(1, sizeof(*object));
+	int ret;
+
+	if (!object)
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	object->path = path;
+	elf_version(EV_CURRENT);
+	object->object = bpf_object__open_file(path, NULL);
+	ret = object->object ? 0 : -errno;
+	if (ret)
+		hp_fail_errno(err, HP_E_BPF_OBJECT, ret, "%s cannot be read as a BPF object", path);
+	ret = ret ?: set_name(object, err);
+	ret = ret ?: read_baseline(object, err);
+	ret = ret ?: read_forwards(object, err);
+	if (ret) {
+		hp_bpf_object__close(object);
+		return ret;
+	}
+	*out = object;
+	return 0;
+}
