@@ -14,12 +14,28 @@ void hp_recover_report__free(struct hp_recover_report *report)
 {
 	free(report->entries);
 	free(report->guards);
+	free(report->programs);
 	memset(report, 0, sizeof(*report));
+}
+
+static json_t *pins_json(const struct hp_pin_recovery *pins, size_t count, const char *what)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count; i++) {
+		const struct hp_pin_recovery *p = &pins[i];
+
+		hp_json_append(&array,
+			       json_pack("{s:s, s:s, s:s, s:b, s:o}", what, p->name, "action",
+					 hp_recover_action_name(p->action), "reason", p->why,
+					 "done", p->done, "error", hp_json_error(&p->err)));
+	}
+	return array;
 }
 
 json_t *hp_recover_report__json(const struct hp_recover_report *report)
 {
-	json_t *array = json_array(), *guards = json_array();
+	json_t *array = json_array();
 
 	for (size_t i = 0; i < report->count; i++) {
 		const struct hp_recovery *r = &report->entries[i];
@@ -34,17 +50,12 @@ json_t *hp_recover_report__json(const struct hp_recover_report *report)
 					 "action", hp_recover_action_name(r->action), "reason",
 					 r->why, "done", r->done, "error", hp_json_error(&r->err)));
 	}
-	for (size_t i = 0; i < report->guard_count; i++) {
-		const struct hp_guard_recovery *g = &report->guards[i];
-
-		hp_json_append(&guards,
-			       json_pack("{s:s, s:s, s:s, s:b, s:o}", "guard", g->name, "action",
-					 hp_recover_action_name(g->action), "reason", g->why,
-					 "done", g->done, "error", hp_json_error(&g->err)));
-	}
-	return hp_json_envelope("recover", 1,
-				json_pack("{s:b, s:o, s:o}", "dry_run", report->dry_run, "entries",
-					  array, "guards", guards));
+	return hp_json_envelope(
+		"recover", 1,
+		json_pack("{s:b, s:o, s:o, s:o}", "dry_run", report->dry_run, "entries", array,
+			  "guards", pins_json(report->guards, report->guard_count, "guard"),
+			  "programs",
+			  pins_json(report->programs, report->program_count, "hotfix")));
 }
 
 static void print_error(const struct hp_error *err, FILE *out)
@@ -54,19 +65,25 @@ static void print_error(const struct hp_error *err, FILE *out)
 			hp_reason_hint(err->reason));
 }
 
-/* Returns whether there was something to do. */
-static bool print_guard(const struct hp_recover_report *report, const struct hp_guard_recovery *g,
-			FILE *out)
+/* Returns how many there were with something to do. */
+static size_t print_pins(const struct hp_recover_report *report, const struct hp_pin_recovery *pins,
+			 size_t count, const char *what, FILE *out)
 {
-	const char *outcome = "left alone";
+	size_t acted = 0;
 
-	if (g->action == HP_RECOVER_UNDO)
-		outcome = report->dry_run ? "would be removed"
-			  : g->done	  ? "removed"
-					  : "NOT removed";
-	fprintf(out, "guard %s: %s: %s\n", g->name, outcome, g->why);
-	print_error(&g->err, out);
-	return g->action == HP_RECOVER_UNDO;
+	for (size_t i = 0; i < count; i++) {
+		const struct hp_pin_recovery *p = &pins[i];
+		const char *outcome = "left alone";
+
+		if (p->action == HP_RECOVER_UNDO)
+			outcome = report->dry_run ? "would be removed"
+				  : p->done	  ? "removed"
+						  : "NOT removed";
+		fprintf(out, "%s %s: %s: %s\n", what, p->name, outcome, p->why);
+		print_error(&p->err, out);
+		acted += p->action == HP_RECOVER_UNDO;
+	}
+	return acted;
 }
 
 static const char *outcome(const struct hp_recover_report *report, const struct hp_recovery *r)
@@ -103,8 +120,8 @@ int hp_recover_report__print(const struct hp_recover_report *report, FILE *out)
 		fprintf(out, "%s: %s: %s\n", r->entry.hotfix, outcome(report, r), r->why);
 		print_error(&r->err, out);
 	}
-	for (size_t i = 0; i < report->guard_count; i++)
-		acted += print_guard(report, &report->guards[i], out);
+	acted += print_pins(report, report->guards, report->guard_count, "guard", out);
+	acted += print_pins(report, report->programs, report->program_count, "hotfix", out);
 	if (!acted)
 		fprintf(out, "Nothing to recover.\n");
 	return ferror(out) ? -EIO : 0;

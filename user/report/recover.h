@@ -9,7 +9,7 @@
 
 #include <jansson.h>
 
-#include "hotproof/guard.h"
+#include "hotfix/target.h"
 #include "state/journal.h"
 #include "state/recover.h"
 
@@ -21,9 +21,9 @@ struct hp_recovery {
 	struct hp_error err; /* why it is not done, if it was tried */
 };
 
-/* Guards have no entry in the journal: what is pinned says it all. */
-struct hp_guard_recovery {
-	char name[HP_GUARD_NAME_MAX];
+/* Guards and hotfixes of BPF programs have no entry in the journal: what is pinned says it all. */
+struct hp_pin_recovery {
+	char name[HP_NAME_MAX];
 	enum hp_recover_action action; /* keep, wait or undo */
 	char why[160];
 	bool done;
@@ -33,8 +33,11 @@ struct hp_guard_recovery {
 struct hp_recover_report {
 	struct hp_recovery *entries; /* owned */
 	size_t count;
-	struct hp_guard_recovery *guards; /* owned */
+	struct hp_pin_recovery *guards; /* owned */
 	size_t guard_count;
+	struct hp_pin_recovery
+		*programs; /* hotfixes of BPF programs that are half applied; owned */
+	size_t program_count;
 	bool dry_run;
 };
 

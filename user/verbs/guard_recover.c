@@ -5,7 +5,7 @@
 
 #include "verbs/guard.h"
 
-static void recover_one(struct hp_guard_recovery *r, bool locked, bool dry_run)
+static void recover_one(struct hp_pin_recovery *r, bool locked, bool dry_run)
 {
 	struct hp_error gone = { 0 };
 	struct hp_guard guard;
@@ -36,7 +36,7 @@ int hp_guard_recover(struct hp_recover_report *report, uint64_t deadline, struct
 	/* No folder: nobody has ever made a guard, or all are gone. */
 	if (ret || (!count && access(HP_PINS_ROOT, F_OK)))
 		return ret;
-	lock = hp_pins__lock(deadline, &busy);
+	lock = hp_bpffs__lock(deadline, &busy);
 	if (lock < 0 && busy.reason != HP_E_STATE_LOCKED) {
 		*err = busy;
 		return lock;
@@ -45,7 +45,7 @@ int hp_guard_recover(struct hp_recover_report *report, uint64_t deadline, struct
 	if (!report->guards)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	for (size_t i = 0; i < count; i++) {
-		struct hp_guard_recovery *r = &report->guards[report->guard_count++];
+		struct hp_pin_recovery *r = &report->guards[report->guard_count++];
 
 		strcpy(r->name, names[i]);
 		recover_one(r, lock >= 0, report->dry_run);

@@ -16,6 +16,7 @@
 #include "state/recover.h"
 #include "verbs/guard.h"
 #include "verbs/process_journal.h"
+#include "verbs/program.h"
 #include "verbs/verbs.h"
 
 #define DEFAULT_BUDGET (30 * HP_NSEC_PER_SEC)
@@ -163,6 +164,9 @@ static int status_of(const struct hp_recover_report *report)
 	for (size_t i = 0; i < report->guard_count; i++)
 		if (report->guards[i].err.reason != HP_E_NONE)
 			return hp_reason_exit(report->guards[i].err.reason);
+	for (size_t i = 0; i < report->program_count; i++)
+		if (report->programs[i].err.reason != HP_E_NONE)
+			return hp_reason_exit(report->programs[i].err.reason);
 	return HP_EXIT_OK;
 }
 
@@ -193,6 +197,7 @@ HP_VERB(recover)
 	hp_interrupt_catch();
 	ret = recover_all(&report, budget, &err);
 	ret = ret ?: hp_guard_recover(&report, hp_now_ns() + LOCK_WAIT, &err);
+	ret = ret ?: hp_program_recover(&report, hp_now_ns() + LOCK_WAIT, &err);
 	status = status_of(&report);
 	if (!ret && globals.json) {
 		json_t *json = hp_recover_report__json(&report);

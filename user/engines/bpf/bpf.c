@@ -16,6 +16,7 @@
 #include "engines/bpf/handover.h"
 #include "engines/bpf/load.h"
 #include "engines/bpf/pins.h"
+#include "host/bpffs.h"
 #include "observe/point.h"
 
 #define POLL_NS (5 * 1000 * 1000)
@@ -272,7 +273,7 @@ static int bpf_engine_prepare(struct hp_engine_state *state, const struct hp_hot
 			       "program %u (%s) was loaded without BTF: its functions have no "
 			       "signature",
 			       state->program->id, state->program->name);
-	ret = hp_link_pins__check_mount(err);
+	ret = hp_bpffs__check_mount(err);
 	ret = ret ?: bpf_engine_resolve(state, NULL, hotfix->targets, hotfix->target_count, err);
 	if (!ret && state->activation->replace)
 		ret = find_handover(state, err);
@@ -420,7 +421,10 @@ static int bpf_engine_cancel_revert(struct hp_engine_state *state, const char *h
 	return hp_fail(err, HP_E_STUCK, "%s is gone already", hotfix);
 }
 
-/* The kernel lets a link go a moment after its last user did. */
+/*
+ * The kernel lets a link go a moment after its last user did. What this run took over goes back to
+ * whom it was taken from.
+ */
 static int bpf_engine_finish(struct hp_engine_state *state, const char *hotfix, uint64_t deadline,
 			     struct hp_error *err)
 {
@@ -431,6 +435,8 @@ static int bpf_engine_finish(struct hp_engine_state *state, const char *hotfix, 
 		size_t count;
 		int ret = bpf_engine_discover(state, hotfix, &left, &count, err);
 
+		if (!ret && !count && state->handover && !strcmp(hotfix, state->object->name))
+			return hp_handover__put_back(state->handover, state->program, err);
 		if (ret || !count)
 			return ret;
 		if (hp_now_ns() >= deadline)

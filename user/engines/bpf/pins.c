@@ -4,62 +4,24 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 
-#include "base/clock.h"
+#include "host/bpffs.h"
 
-#define BPFFS	"/sys/fs/bpf"
-#define ROOT	BPFFS "/hotproof"
-#define PREFIX	"replace-"
-#define LOCK_NS (10 * 1000 * 1000)
+#define PREFIX "replace-"
 
 /* Names with a dot are refused by the file system; no hotfix's name begins with this. */
 #define UNFINISHED "~"
 
 typedef char pin_path[768];
 
-int hp_link_pins__check_mount(struct hp_error *err)
+bool hp_link_pins__unfinished(const struct hp_link_pin *pin)
 {
-	struct statfs fs;
-
-	if (statfs(BPFFS, &fs) || fs.f_type != BPF_FS_MAGIC)
-		return hp_fail(err, HP_E_BPF_PIN, "no BPF file system is mounted at %s", BPFFS);
-	return 0;
-}
-
-int hp_link_pins__lock(uint64_t deadline, struct hp_error *err)
-{
-	const struct timespec pause = { .tv_nsec = LOCK_NS };
-	int fd = open(BPFFS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0)
-		return hp_fail_errno(err, HP_E_BPF_PIN, -errno, "%s cannot be opened", BPFFS);
-	while (flock(fd, LOCK_EX | LOCK_NB)) {
-		if (errno != EWOULDBLOCK && errno != EINTR) {
-			int ret = hp_fail_errno(err, HP_E_BPF_PIN, -errno, "%s cannot be locked",
-						BPFFS);
-
-			close(fd);
-			return ret;
-		}
-		if (hp_now_ns() >= deadline) {
-			close(fd);
-			return hp_fail(err, HP_E_BUDGET,
-				       "another hotproof is changing BPF programs, and has not "
-				       "ended within the budget");
-		}
-		nanosleep(&pause, NULL);
-	}
-	return fd;
+	return pin->hotfix[0] == UNFINISHED[0];
 }
 
 int hp_link_pins__get(const struct hp_link_pin *pin)
@@ -67,7 +29,7 @@ int hp_link_pins__get(const struct hp_link_pin *pin)
 	pin_path path;
 	int fd;
 
-	snprintf(path, sizeof(path), ROOT "/%s/" PREFIX "%s", pin->hotfix, pin->function);
+	snprintf(path, sizeof(path), HP_PINS_ROOT "/%s/" PREFIX "%s", pin->hotfix, pin->function);
 	fd = bpf_obj_get(path);
 	return fd < 0 ? -errno : fd;
 }
@@ -115,7 +77,7 @@ static int add_hotfix(const char *name, void *arg)
 	struct listing *l = arg;
 	char path[512];
 
-	snprintf(path, sizeof(path), ROOT "/%s", name);
+	snprintf(path, sizeof(path), HP_PINS_ROOT "/%s", name);
 	l->hotfix = name;
 	return for_each_name(path, add_pin, l);
 }
@@ -131,11 +93,11 @@ static int by_name(const void *a, const void *b)
 int hp_link_pins__list(struct hp_link_pin **out, size_t *count, struct hp_error *err)
 {
 	struct listing l = { 0 };
-	int ret = for_each_name(ROOT, add_hotfix, &l);
+	int ret = for_each_name(HP_PINS_ROOT, add_hotfix, &l);
 
 	if (ret) {
 		free(l.pins);
-		return hp_fail_errno(err, HP_E_BPF_PIN, ret, "%s cannot be read", ROOT);
+		return hp_fail_errno(err, HP_E_PIN, ret, "%s cannot be read", HP_PINS_ROOT);
 	}
 	if (l.count)
 		qsort(l.pins, l.count, sizeof(*l.pins), by_name);
@@ -160,7 +122,7 @@ static int remove_folder(const char *name)
 	char path[256];
 	int ret;
 
-	snprintf(path, sizeof(path), ROOT "/%s", name);
+	snprintf(path, sizeof(path), HP_PINS_ROOT "/%s", name);
 	ret = for_each_name(path, unlink_pin, path);
 	if (ret)
 		return ret;
@@ -175,9 +137,9 @@ int hp_link_pins__remove(const char *hotfix, struct hp_error *err)
 	snprintf(unfinished, sizeof(unfinished), UNFINISHED "%s", hotfix);
 	ret = ret ?: remove_folder(unfinished);
 	if (ret)
-		return hp_fail_errno(err, HP_E_BPF_PIN, ret, "the pins of %s cannot be removed",
+		return hp_fail_errno(err, HP_E_PIN, ret, "the pins of %s cannot be removed",
 				     hotfix);
-	rmdir(ROOT); /* as long as nothing else is there */
+	rmdir(HP_PINS_ROOT); /* as long as nothing else is there */
 	return 0;
 }
 
@@ -190,25 +152,25 @@ int hp_link_pins__pin(const char *hotfix, const char *const *functions, const in
 	int ret = 0;
 
 	snprintf(unfinished, sizeof(unfinished), UNFINISHED "%s", hotfix);
-	snprintf(from, sizeof(from), ROOT "/%s", unfinished);
-	snprintf(to, sizeof(to), ROOT "/%s", hotfix);
+	snprintf(from, sizeof(from), HP_PINS_ROOT "/%s", unfinished);
+	snprintf(to, sizeof(to), HP_PINS_ROOT "/%s", hotfix);
 	if (!access(to, F_OK))
 		return hp_fail(err, HP_E_BPF_EXISTS, "%s is there already", to);
 	remove_folder(unfinished); /* of one that was killed */
-	if (mkdir(ROOT, 0700) && errno != EEXIST)
-		return hp_fail_errno(err, HP_E_BPF_PIN, -errno, "%s cannot be made", ROOT);
+	if (mkdir(HP_PINS_ROOT, 0700) && errno != EEXIST)
+		return hp_fail_errno(err, HP_E_PIN, -errno, "%s cannot be made", HP_PINS_ROOT);
 	if (mkdir(from, 0700))
-		return hp_fail_errno(err, HP_E_BPF_PIN, -errno, "%s cannot be made", from);
+		return hp_fail_errno(err, HP_E_PIN, -errno, "%s cannot be made", from);
 	for (size_t i = 0; i < count && !ret; i++) {
 		snprintf(pin, sizeof(pin), "%s/" PREFIX "%s", from, functions[i]);
 		if (bpf_obj_pin(fds[i], pin))
-			ret = hp_fail_errno(err, HP_E_BPF_PIN, -errno, "%s cannot be made", pin);
+			ret = hp_fail_errno(err, HP_E_PIN, -errno, "%s cannot be made", pin);
 	}
 	if (!ret && rename(from, to))
-		ret = hp_fail_errno(err, HP_E_BPF_PIN, -errno, "%s cannot be made", to);
+		ret = hp_fail_errno(err, HP_E_PIN, -errno, "%s cannot be made", to);
 	if (ret) {
 		remove_folder(unfinished);
-		rmdir(ROOT);
+		rmdir(HP_PINS_ROOT);
 	}
 	return ret;
 }

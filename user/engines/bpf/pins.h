@@ -6,6 +6,7 @@
 #ifndef HP_ENGINES_BPF_PINS_H
 #define HP_ENGINES_BPF_PINS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,17 +18,11 @@ struct hp_link_pin {
 	char function[HP_BPF_NAME_MAX];
 };
 
-/* 0 when there is a BPF file system at /sys/fs/bpf. */
-int hp_link_pins__check_mount(struct hp_error *err);
-
-/*
- * The lock of all who change what is pinned: flock(2) of /sys/fs/bpf, which is always there. Waits
- * until @deadline (of hp_now_ns()). Returns a descriptor that holds it until it is closed.
- */
-int hp_link_pins__lock(uint64_t deadline, struct hp_error *err);
-
 /* All of them; *out is malloc'ed. None, and no error, without a folder of ours. */
 int hp_link_pins__list(struct hp_link_pin **out, size_t *count, struct hp_error *err);
+
+/* True for a pin of a hotfix that was killed before all of its links were pinned. */
+bool hp_link_pins__unfinished(const struct hp_link_pin *pin);
 
 /* A descriptor of the link, or a negative errno. */
 int hp_link_pins__get(const struct hp_link_pin *pin);

@@ -47,7 +47,7 @@ uint64_t hp_guard_engine__way_back_hits(const struct hp_engine_state *state)
 
 static int guard_open(struct hp_engine_state **out, struct hp_error *err)
 {
-	int ret = hp_pins__check_mount(err);
+	int ret = hp_bpffs__check_mount(err);
 
 	*out = NULL;
 	if (ret)
@@ -96,7 +96,7 @@ static int take_lock(struct hp_engine_state *state, uint64_t deadline, struct hp
 	uint64_t start = hp_now_ns();
 
 	if (state->lock < 0)
-		state->lock = hp_pins__lock(deadline, err);
+		state->lock = hp_bpffs__lock(deadline, err);
 	state->times.lock += hp_now_ns() - start;
 	return state->lock < 0 ? state->lock : 0;
 }

@@ -20,8 +20,6 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 
-#define LOCK_POLL_NS (10 * HP_NSEC_PER_MSEC)
-
 #define REHEARSAL "way-back"
 
 #define PATH_SIZE (sizeof(HP_PINS_ROOT) + HP_GUARD_NAME_MAX + 16)
@@ -55,48 +53,6 @@ int hp_pins__check_name(const char *name, struct hp_error *err)
 	    name[0] != '-')
 		return 0;
 	return hp_fail(err, HP_E_GUARD_NAME, "'%s' cannot be the name of a guard", name);
-}
-
-int hp_pins__check_mount(struct hp_error *err)
-{
-	struct statfs fs;
-
-	if (statfs(HP_BPFFS, &fs))
-		return hp_fail_errno(err, HP_E_NOT_MOUNTED, -errno,
-				     "no BPF file system (bpffs) at " HP_BPFFS);
-	if (fs.f_type == BPF_FS_MAGIC)
-		return 0;
-	return hp_fail(err, HP_E_NOT_MOUNTED,
-		       "no BPF file system is mounted at " HP_BPFFS " (mount -t bpf bpf " HP_BPFFS
-		       ")");
-}
-
-int hp_pins__lock(uint64_t deadline, struct hp_error *err)
-{
-	const struct timespec pause = { .tv_nsec = LOCK_POLL_NS };
-	int fd = open(HP_BPFFS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0)
-		return hp_fail_errno(err, HP_E_GUARD_PIN, -errno, "cannot open " HP_BPFFS);
-	/* Not a blocking flock(): SIGINT must end the wait, and so must the deadline. */
-	while (flock(fd, LOCK_EX | LOCK_NB)) {
-		int ret = 0;
-
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			ret = hp_fail_errno(err, HP_E_GUARD_PIN, -errno, "cannot lock " HP_BPFFS);
-		else if (hp_interrupted())
-			ret = hp_fail(err, HP_E_INTERRUPTED, "interrupted");
-		else if (hp_now_ns() >= deadline)
-			ret = hp_fail(err, HP_E_STATE_LOCKED,
-				      "another hotproof is changing the guards of this host");
-		if (ret) {
-			close(fd);
-			return ret;
-		}
-		hp_progress("waiting for another hotproof that changes guards");
-		nanosleep(&pause, NULL);
-	}
-	return fd;
 }
 
 /*
@@ -139,7 +95,7 @@ int hp_pins__list(hp_guard_name **names, size_t *count, struct hp_error *err)
 	if (!dir && errno == ENOENT)
 		return 0;
 	if (!dir)
-		return hp_fail_errno(err, HP_E_GUARD_PIN, -errno, "cannot read " HP_PINS_ROOT);
+		return hp_fail_errno(err, HP_E_PIN, -errno, "cannot read " HP_PINS_ROOT);
 	while ((entry = readdir(dir))) {
 		hp_guard_name *grown;
 
@@ -164,13 +120,13 @@ int hp_pins__make(const char *name, struct hp_error *err)
 	char path[PATH_SIZE];
 
 	if (mkdir(HP_PINS_ROOT, 0700) && errno != EEXIST)
-		return hp_fail_errno(err, HP_E_GUARD_PIN, -errno, "cannot make " HP_PINS_ROOT);
+		return hp_fail_errno(err, HP_E_PIN, -errno, "cannot make " HP_PINS_ROOT);
 	folder_of(name, path);
 	if (!mkdir(path, 0700))
 		return 0;
 	if (errno == EEXIST)
 		return -EEXIST;
-	return hp_fail_errno(err, HP_E_GUARD_PIN, -errno, "cannot make %s", path);
+	return hp_fail_errno(err, HP_E_PIN, -errno, "cannot make %s", path);
 }
 
 int hp_pins__pin(const char *name, enum hp_pin pin, int fd, struct hp_error *err)
@@ -179,7 +135,7 @@ int hp_pins__pin(const char *name, enum hp_pin pin, int fd, struct hp_error *err
 
 	pin_of(name, pin, path);
 	if (bpf_obj_pin(fd, path))
-		return hp_fail_errno(err, HP_E_GUARD_PIN, -errno, "cannot pin %s", path);
+		return hp_fail_errno(err, HP_E_PIN, -errno, "cannot pin %s", path);
 	return 0;
 }
 
@@ -207,8 +163,7 @@ int hp_pins__rehearse(const char *name, int fd, struct hp_error *err)
 
 	rehearsal_of(name, folder, pin);
 	if (mkdir(folder, 0700) || bpf_obj_pin(fd, pin) || unlink(pin) || rmdir(folder))
-		return hp_fail_errno(err, HP_E_GUARD_PIN, -errno, "cannot make and remove %s",
-				     folder);
+		return hp_fail_errno(err, HP_E_PIN, -errno, "cannot make and remove %s", folder);
 	return 0;
 }
 
@@ -225,14 +180,14 @@ int hp_pins__remove(const char *name, struct hp_error *err)
 	for (int pin = HP_PINS - 1; pin >= 0; pin--) {
 		pin_of(name, (enum hp_pin)pin, path);
 		if (unlink(path) && errno != ENOENT)
-			return hp_fail_errno(err, HP_E_GUARD_PIN, -errno, "cannot remove %s", path);
+			return hp_fail_errno(err, HP_E_PIN, -errno, "cannot remove %s", path);
 	}
 	rehearsal_of(name, rehearsal, path);
 	unlink(path);
 	rmdir(rehearsal);
 	folder_of(name, path);
 	if (rmdir(path) && errno != ENOENT)
-		return hp_fail_errno(err, HP_E_GUARD_PIN, -errno, "cannot remove %s", path);
+		return hp_fail_errno(err, HP_E_PIN, -errno, "cannot remove %s", path);
 	hp_pins__tidy();
 	return 0;
 }

@@ -10,10 +10,8 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "host/bpffs.h"
 #include "hotproof/guard.h"
-
-#define HP_BPFFS     "/sys/fs/bpf"
-#define HP_PINS_ROOT HP_BPFFS "/hotproof"
 
 /* In the order in which they are made; they go the other way round, the link first. */
 enum hp_pin {
@@ -28,15 +26,6 @@ typedef char hp_guard_name[HP_GUARD_NAME_MAX];
 
 /* 0 when a guard may be called @name. */
 int hp_pins__check_name(const char *name, struct hp_error *err);
-
-/* 0 when there is a BPF file system at /sys/fs/bpf. */
-int hp_pins__check_mount(struct hp_error *err);
-
-/*
- * The lock of all who write guards: flock(2) of /sys/fs/bpf itself, which is always there. Waits
- * until @deadline (of hp_now_ns()). Returns a descriptor that holds it until it is closed.
- */
-int hp_pins__lock(uint64_t deadline, struct hp_error *err);
 
 /* The names of all guards, sorted; *names is malloc'ed. No error when there is no such folder. */
 int hp_pins__list(hp_guard_name **names, size_t *count, struct hp_error *err);

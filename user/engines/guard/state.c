@@ -86,7 +86,7 @@ int hp_guard__open(struct hp_guard *guard, const char *name, struct hp_error *er
 			int ret = guard->fd[pin];
 
 			hp_guard__close(guard);
-			return hp_fail_errno(err, HP_E_GUARD_PIN, ret,
+			return hp_fail_errno(err, HP_E_PIN, ret,
 					     "cannot read " HP_PINS_ROOT "/%s", name);
 		}
 	}

@@ -21,7 +21,7 @@ int hp_way_back__walk(const char *name, struct hp_error *err)
 
 	/* Whoever tests has it, so only the question is asked. */
 	if (lock < 0 || (flock(lock, LOCK_EX | LOCK_NB) && errno != EWOULDBLOCK))
-		return hp_fail_errno(err, HP_E_GUARD_PIN, -errno, "cannot lock " HP_BPFFS);
+		return hp_fail_errno(err, HP_E_PIN, -errno, "cannot lock " HP_BPFFS);
 	ret = hp_guard__open(&guard, name, err);
 	if (ret)
 		return ret;
