@@ -32,7 +32,7 @@ CPPFLAGS += -D_GNU_SOURCE -DHP_VERSION='"$(VERSION)"' -DHP_PREFIX='"$(PREFIX)"' 
 	    -Iuser -Iinclude -I$(B) -MMD -MP
 CFLAGS   += -std=gnu11 -g $(OPT) -Wall -Wextra -Werror -Wno-unused-parameter $(SAN)
 LDFLAGS  += $(SAN) -Wl,--as-needed
-LDLIBS   += -lbpf -ldw -lelf -ljansson -lsmartcols -lZydis -larchive -lcap -lsodium -lm
+LDLIBS   += -lbpf -ldw -lelf -ljansson -lsmartcols -lZydis -larchive -lcap -lsodium -lz -lm
 
 # BPF objects see the kernel's types of vmlinux/ and the ABI of include/, nothing else of ours.
 ARCH       := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/')

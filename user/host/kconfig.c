@@ -8,8 +8,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-#include <archive.h>
-#include <archive_entry.h>
+#include <zlib.h>
 
 #define CONFIG_MAX (4 << 20) /* a full x86 configuration is some 280 KiB */
 
@@ -17,37 +16,29 @@ struct hp_kconfig {
 	char *text;
 };
 
-HP_DEFINE_CLEANUP(struct archive *, archive_read_free)
+static void close_file(gzFile f)
+{
+	gzclose(f);
+}
+HP_DEFINE_CLEANUP(gzFile, close_file)
 
-/* Plain or gzip: libarchive finds out. */
+/* Plain or gzip: zlib finds out. */
 static int read_text(const char *path, char **text)
 {
-	struct archive *a __cleanup(hp_cleanup_archive_read_free) = archive_read_new();
+	__cleanup(hp_cleanup_close_file) gzFile f = gzopen(path, "re");
 	_cleanup_free_ char *buf = NULL;
-	struct archive_entry *entry;
-	size_t len = 0;
-	ssize_t n;
+	int n;
 
-	if (!a)
-		return -ENOMEM;
-	archive_read_support_filter_gzip(a);
-	archive_read_support_format_raw(a);
-	if (archive_read_open_filename(a, path, 65536) != ARCHIVE_OK ||
-	    archive_read_next_header(a, &entry) != ARCHIVE_OK)
+	if (!f)
 		return -ENOENT;
 	buf = malloc(CONFIG_MAX + 1);
 	if (!buf)
 		return -ENOMEM;
-	while (len < CONFIG_MAX) {
-		n = archive_read_data(a, buf + len, CONFIG_MAX - len);
-		if (n < 0)
-			return -EIO;
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	buf[len] = '\0';
-	*text = realloc(buf, len + 1);
+	n = gzread(f, buf, CONFIG_MAX);
+	if (n < 0)
+		return -EIO;
+	buf[n] = '\0';
+	*text = realloc(buf, (size_t)n + 1);
 	if (!*text)
 		return -ENOMEM;
 	buf = NULL;

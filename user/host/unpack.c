@@ -2,8 +2,6 @@
 /* Decompression of one stream from a part of a file into another file, with libarchive. */
 #include "host/unpack.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "host/libarchive.h"
 
 #define CHUNK_SIZE	  (64 * 1024)
 #define PAGE		  4096
@@ -18,15 +17,10 @@
 
 struct source {
 	const struct hp_unpack *job;
+	const struct hp_libarchive *lib;
 	uint64_t at; /* how much of the stream has been read */
 	uint8_t chunk[CHUNK_SIZE];
 };
-
-static void hp_archive__free(struct archive *a)
-{
-	archive_read_free(a);
-}
-HP_DEFINE_CLEANUP(struct archive *, hp_archive__free)
 
 static la_ssize_t read_source(struct archive *a, void *data, const void **buffer)
 {
@@ -37,7 +31,7 @@ static la_ssize_t read_source(struct archive *a, void *data, const void **buffer
 	n = pread(src->job->in, src->chunk, left < CHUNK_SIZE ? left : CHUNK_SIZE,
 		  (off_t)(src->job->offset + src->at));
 	if (n < 0) {
-		archive_set_error(a, errno, "%s", strerror(errno));
+		src->lib->set_error(a, errno, "%s", strerror(errno));
 		return -1;
 	}
 	src->at += (uint64_t)n;
@@ -92,7 +86,7 @@ static int copy_blocks(struct archive *a, const struct source *src, uint64_t *si
 	size_t len;
 	int ret;
 
-	while ((ret = archive_read_data_block(a, &block, &len, &offset)) == ARCHIVE_OK) {
+	while ((ret = src->lib->read_data_block(a, &block, &len, &offset)) == ARCHIVE_OK) {
 		uint64_t at = (uint64_t)offset;
 
 		if (job->stop && *job->stop)
@@ -114,29 +108,46 @@ static int copy_blocks(struct archive *a, const struct source *src, uint64_t *si
 	if (ret == ARCHIVE_EOF)
 		return 0;
 	return hp_fail(err, HP_E_IMAGE_CORRUPT, "%s is corrupt: %s", job->what,
-		       archive_error_string(a) ? archive_error_string(a) : "cannot be unpacked");
+		       src->lib->error_string(a) ?: "cannot be unpacked");
+}
+
+static int unpack(struct archive *a, struct source *src, uint64_t *size, struct hp_error *err)
+{
+	const struct hp_libarchive *lib = src->lib;
+	struct archive_entry *entry;
+	int ret;
+
+	lib->read_support_filter_all(a);
+	lib->read_support_format_raw(a);
+	if (lib->read_open(a, src, NULL, read_source, NULL) != ARCHIVE_OK ||
+	    lib->read_next_header(a, &entry) != ARCHIVE_OK)
+		return hp_fail(err, HP_E_IMAGE_CORRUPT, "%s is corrupt: %s", src->job->what,
+			       lib->error_string(a) ?: "cannot be unpacked");
+	ret = copy_blocks(a, src, size, err);
+	hp_progress_end();
+	return ret;
 }
 
 int64_t hp_unpack__run(const struct hp_unpack *job, struct hp_error *err)
 {
-	__cleanup(hp_cleanup_hp_archive__free) struct archive *a = archive_read_new();
+	const struct hp_libarchive *lib = hp_libarchive__load(err);
 	_cleanup_free_ struct source *src = calloc(1, sizeof(*src));
-	struct archive_entry *entry;
+	struct archive *a;
 	uint64_t size = 0;
 	int ret;
 
-	if (!a || !src)
-		return hp_fail(err, HP_E_NOMEM, "no memory to unpack %s", job->what);
-	src->job = job;
-	archive_read_support_filter_all(a);
-	archive_read_support_format_raw(a);
-	if (archive_read_open(a, src, NULL, read_source, NULL) != ARCHIVE_OK ||
-	    archive_read_next_header(a, &entry) != ARCHIVE_OK)
-		return hp_fail(err, HP_E_IMAGE_CORRUPT, "%s is corrupt: %s", job->what,
-			       archive_error_string(a) ? archive_error_string(a)
-						       : "cannot be unpacked");
-	ret = copy_blocks(a, src, &size, err);
-	hp_progress_end();
+	if (!lib)
+		return -ELIBACC;
+	a = lib->read_new();
+	if (!a || !src) {
+		ret = hp_fail(err, HP_E_NOMEM, "no memory to unpack %s", job->what);
+	} else {
+		src->job = job;
+		src->lib = lib;
+		ret = unpack(a, src, &size, err);
+	}
+	if (a)
+		lib->read_free(a);
 	if (ret)
 		return ret;
 	if (ftruncate(job->out, (off_t)size))
