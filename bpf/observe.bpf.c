@@ -2,10 +2,10 @@
 /*
  * The observer: counts and times calls at observation points, whatever redirected them.
  *
- * Each program here is a template. libbpf loads it once, attached to nothing; user space then
- * loads a copy of its instructions for every observation point, with the point's slot and the
- * function's address in place of the two markers below. The copy's slot is a constant for the
- * verifier, so a call costs one array look-up; and a copy is loaded without parsing BTF again.
+ * Each program here is a template (user/observe/template.h), and never loaded itself: user space
+ * loads a copy of its instructions for every observation point, with what is constant for the
+ * point in place of the markers below. So a call that is only counted costs no look-up; and a copy
+ * is loaded without parsing BTF again.
  */
 #include <linux/bpf.h>
 #include <linux/ptrace.h>
@@ -34,7 +34,7 @@ __u64 lost_process_calls;
  * shards of its point.
  */
 volatile struct hp_pm_entry patch_map SEC(".data.patch_map");
-struct hp_shard shards[HP_MARKER_SHARD_MASK + 1] SEC(".data.shards");
+struct hp_shard shards[2] SEC(".data.shards"); /* of one, clang might take every index for 0 */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -295,11 +295,11 @@ static __always_inline __u64 pointer_value(__u64 *scratch, void *pointer)
 
 /*
  * Remember a call that is being entered with its task; its stack address is @pointer, or @sp
- * without one.
+ * without one. Where that cannot be done the call has no time: user space sees that it is missing
+ * in the histogram.
  */
 static __always_inline void push_frame(__u32 state, void *pointer, __u64 sp)
 {
-	struct hp_counters *c;
 	struct frames *frames;
 	struct frame *frame;
 	__u32 depth;
@@ -307,7 +307,7 @@ static __always_inline void push_frame(__u32 state, void *pointer, __u64 sp)
 	frames = bpf_task_storage_get(&task_frames, bpf_get_current_task_btf(), 0,
 				      BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!frames)
-		goto untimed;
+		return;
 	if (pointer)
 		sp = pointer_value(&frames->scratch, pointer);
 	depth = frames->depth;
@@ -318,18 +318,13 @@ static __always_inline void push_frame(__u32 state, void *pointer, __u64 sp)
 			depth--;
 	}
 	if (depth >= MAX_FRAMES)
-		goto untimed;
+		return;
 	frame = &frames->frame[depth];
 	frames->depth = depth + 1;
 	frame->sp = sp;
 	frame->slot = point_slot();
 	frame->state = state;
 	frame->ns = bpf_ktime_get_ns();
-	return;
-untimed:
-	c = point_counters();
-	if (c)
-		c->untimed++;
 }
 
 /* The time of the call that is being left, into the histogram of the state it was entered in. */
@@ -418,7 +413,7 @@ static __always_inline bool enter_shard(struct hp_shard *shard, __u32 state, voi
  * The cheapest way to count, when nothing but the number is wanted. Calls while the state is
  * HP_PM_OFF are counted too, where nobody looks: that costs less than a branch.
  */
-SEC("fentry/bpf_fentry_test1")
+SEC("template/fentry")
 int count_fentry(void *ctx)
 {
 	count_call(own_shard(), ctx, patch_map.state & (HP_PM_CELLS - 1));
@@ -439,7 +434,7 @@ static __always_inline void attribute_call(__u32 state, void *ctx, bool kprobe)
 }
 
 /* With callers, or scope, or both. */
-SEC("fentry/bpf_fentry_test1")
+SEC("template/fentry")
 int count_more_fentry(void *ctx)
 {
 	__u32 state = target_state();
@@ -449,7 +444,7 @@ int count_more_fentry(void *ctx)
 	return 0;
 }
 
-SEC("fentry/bpf_fentry_test1")
+SEC("template/fentry")
 int time_fentry(void *ctx)
 {
 	struct hp_shard *shard = own_shard();
@@ -463,7 +458,7 @@ int time_fentry(void *ctx)
 	return 0;
 }
 
-SEC("fexit/bpf_fentry_test1")
+SEC("template/fexit")
 int time_fexit(void *ctx)
 {
 	__u64 now = bpf_ktime_get_ns(), id = identity(ctx);
@@ -483,7 +478,7 @@ int time_fexit(void *ctx)
 }
 
 /* kprobes: functions without BTF, and the old body behind the ftrace call. */
-SEC("kprobe")
+SEC("template/kprobe")
 int count_kprobe(struct pt_regs *ctx)
 {
 	__u32 state = target_state();
@@ -493,7 +488,7 @@ int count_kprobe(struct pt_regs *ctx)
 	return 0;
 }
 
-SEC("kprobe")
+SEC("template/kprobe")
 int time_kprobe(struct pt_regs *ctx)
 {
 	__u32 state = target_state();
@@ -526,7 +521,7 @@ static __always_inline void count_process(__u32 slot, __u32 state)
 }
 
 /* uprobes: functions of processes. */
-SEC("uprobe")
+SEC("template/kprobe")
 int count_uprobe(struct pt_regs *ctx)
 {
 	__u32 state = target_state();
@@ -539,7 +534,7 @@ int count_uprobe(struct pt_regs *ctx)
 /* The stack pointer of a kretprobe stands where the return address was, or just above it. */
 #define KRETPROBE_SP_SLACK 16
 
-SEC("kretprobe")
+SEC("template/kprobe")
 int time_kretprobe(struct pt_regs *ctx)
 {
 	pop_frame(bpf_ktime_get_ns(), NULL, PT_REGS_SP(ctx), KRETPROBE_SP_SLACK);
@@ -547,7 +542,7 @@ int time_kretprobe(struct pt_regs *ctx)
 }
 
 /* A child of a task in scope is in scope: a thread too. */
-SEC("tp_btf/sched_process_fork")
+SEC("template/tp_btf")
 int BPF_PROG(scope_fork, struct task_struct *parent, struct task_struct *child)
 {
 	if (bpf_task_storage_get(&scope, parent, 0, 0))
@@ -555,8 +550,10 @@ int BPF_PROG(scope_fork, struct task_struct *parent, struct task_struct *child)
 	return 0;
 }
 
-/* Runs bpf_fentry_test1() by BPF_PROG_TEST_RUN: the function on which the probes' cost is measured. */
-SEC("fentry/bpf_fentry_test1")
+/*
+ * BPF_PROG_TEST_RUN of it runs bpf_fentry_test1(), the function on which the probes' cost is measured.
+ */
+SEC("template/fentry")
 int BPF_PROG(calibrate_run)
 {
 	return 0;

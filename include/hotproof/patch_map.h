@@ -77,7 +77,6 @@ struct hp_counters {
 	__u64 first_ns[HP_PM_CELLS]; /* CLOCK_MONOTONIC of the first call, 0 for none */
 	__u64 foreign;	 /* the program ran for another function than the one that was meant */
 	__u64 no_caller; /* calls whose return address could not be read or kept */
-	__u64 untimed;	 /* calls that could not be timed (no storage, too deep, exit missed) */
 };
 
 struct hp_callers {

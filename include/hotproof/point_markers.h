@@ -6,14 +6,9 @@
 #ifndef HOTPROOF_POINT_MARKERS_H
 #define HOTPROOF_POINT_MARKERS_H
 
-#define HP_MARKER_SLOT	  0x68702e736c6f7431 /* becomes the point's slot */
-#define HP_MARKER_ADDRESS 0x68702e6164647231 /* becomes the function's runtime address */
-
-/*
- * Becomes the number of the point's shards less one. The verifier must accept the template with
- * this value; no other 64-bit load of so small a number exists, clang loads those with 32 bits.
- */
-#define HP_MARKER_SHARD_MASK 1
+#define HP_MARKER_SLOT	     0x68702e736c6f7431 /* becomes the point's slot */
+#define HP_MARKER_ADDRESS    0x68702e6164647231 /* becomes the function's runtime address */
+#define HP_MARKER_SHARD_MASK 0x68702e6d61736b31 /* becomes the number of its shards less one */
 
 #define HP_STRINGIFY_(x) #x
 #define HP_STRINGIFY(x)	 HP_STRINGIFY_(x)

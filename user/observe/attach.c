@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 
 #include "base/log.h"
 #include "host/bpf_program.h"
@@ -19,15 +20,6 @@
 
 #define KPROBE_PMU "/sys/bus/event_source/devices/kprobe/"
 #define UPROBE_PMU "/sys/bus/event_source/devices/uprobe/"
-
-void hp_probe__detach(struct hp_probe *probe)
-{
-	if (probe->link_fd >= 0)
-		close(probe->link_fd);
-	if (probe->prog_fd >= 0)
-		close(probe->prog_fd);
-	*probe = HP_PROBE_NONE;
-}
 
 uint64_t hp_probe__misses(const struct hp_probe *probe)
 {
@@ -71,12 +63,12 @@ static void replace_map(struct bpf_insn *insn, int from, int to, size_t offset)
 }
 
 /* Fill in what is constant for one point. */
-static void specialise(struct bpf_insn *insns, size_t count, const struct hp_template *from,
+static void specialise(struct bpf_insn *insns, const struct hp_template *from,
 		       const struct hp_place *place, uint64_t address)
 {
 	size_t entry = place->slot / HP_SLOTS_PER_TARGET * sizeof(struct hp_pm_entry);
 
-	for (size_t i = 0; i + 1 < count; i++) {
+	for (size_t i = 0; i + 1 < from->count; i++) {
 		if (insns[i].code != (BPF_LD | BPF_IMM | BPF_DW))
 			continue;
 		replace_marker(&insns[i], place, address);
@@ -99,23 +91,19 @@ static const struct attach_to nothing;
 static int load_copy(const struct hp_template *from, const struct hp_place *place, uint64_t address,
 		     const struct attach_to *to, struct hp_error *err)
 {
-	const struct bpf_program *template = from->program;
-	size_t count = bpf_program__insn_cnt(template);
-	LIBBPF_OPTS(bpf_prog_load_opts, opts,
-		    .expected_attach_type = bpf_program__expected_attach_type(template),
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = from->attach_type,
 		    .attach_btf_id = to->btf_id, .attach_btf_obj_fd = (__u32)to->btf_fd,
 		    .attach_prog_fd = (__u32)to->program_fd);
 	struct bpf_insn *insns;
 	int fd;
 
-	insns = malloc(count * sizeof(*insns));
+	insns = malloc(from->count * sizeof(*insns));
 	if (!insns)
 		return -ENOMEM;
-	memcpy(insns, bpf_program__insns(template), count * sizeof(*insns));
-	specialise(insns, count, from, place, address);
+	memcpy(insns, from->insns, from->count * sizeof(*insns));
+	specialise(insns, from, place, address);
 
-	fd = bpf_prog_load(bpf_program__type(template), bpf_program__name(template), "GPL", insns,
-			   count, &opts);
+	fd = bpf_prog_load(from->type, from->name, "GPL", insns, from->count, &opts);
 	if (fd < 0) {
 		fd = -errno;
 		/* A refusal is rare: only then ask for the verifier's words. */
@@ -123,8 +111,7 @@ static int load_copy(const struct hp_template *from, const struct hp_place *plac
 			opts.log_buf = err->detail;
 			opts.log_size = sizeof(err->detail);
 			opts.log_level = 1;
-			bpf_prog_load(bpf_program__type(template), bpf_program__name(template),
-				      "GPL", insns, count, &opts);
+			bpf_prog_load(from->type, from->name, "GPL", insns, from->count, &opts);
 		}
 	}
 	free(insns);
@@ -162,6 +149,31 @@ static int find_in_program(const struct hp_point *point, struct hp_bpf_program *
 	return 0;
 }
 
+static int cannot_load(const struct hp_template *template, const char *symbol, int ret,
+		       struct hp_error *err)
+{
+	return hp_fail_errno(err, HP_E_ATTACH, ret, "cannot load %s for %s", template->name,
+			     symbol);
+}
+
+/* Attach @prog_fd, a copy of @template or a negative errno, where it was loaded for. */
+static int attach_loaded(struct hp_probe *probe, int prog_fd, const struct hp_template *template,
+			 const char *symbol, struct hp_error *err)
+{
+	int ret;
+
+	if (prog_fd < 0)
+		return cannot_load(template, symbol, prog_fd, err);
+	probe->prog_fd = prog_fd;
+	probe->link_fd = bpf_raw_tracepoint_open(NULL, prog_fd);
+	if (probe->link_fd >= 0)
+		return 0;
+	ret = -errno;
+	hp_probe__detach(probe);
+	return hp_fail_errno(err, HP_E_ATTACH, ret, "cannot attach %s to %s", template->name,
+			     symbol);
+}
+
 int hp_probe__attach_trampoline(struct hp_probe *probe, const struct hp_template *template,
 				struct hp_btf *btf, const struct hp_point *point,
 				const struct hp_place *place, struct hp_error *err)
@@ -178,18 +190,40 @@ int hp_probe__attach_trampoline(struct hp_probe *probe, const struct hp_template
 	if (ret)
 		return ret;
 	ret = load_copy(template, place, point->address, &to, err);
-	if (ret < 0)
-		return hp_fail_errno(err, HP_E_ATTACH, ret, "cannot load %s for %s",
-				     bpf_program__name(template->program), point->symbol);
-	probe->prog_fd = ret;
-	probe->link_fd = bpf_raw_tracepoint_open(NULL, probe->prog_fd);
-	if (probe->link_fd < 0) {
-		ret = -errno;
-		hp_probe__detach(probe);
-		return hp_fail_errno(err, HP_E_ATTACH, ret, "cannot attach %s to %s",
-				     bpf_program__name(template->program), point->symbol);
+	return attach_loaded(probe, ret, template, point->symbol, err);
+}
+
+/* For programs that are at no point. */
+static const struct hp_place nowhere = { .patch_map_fd = -1, .shards_fd = -1, .shards = 1 };
+
+int hp_probe__load(const struct hp_template *template, struct hp_btf *btf, const char *symbol,
+		   struct hp_error *err)
+{
+	struct attach_to to = { 0 };
+	int ret;
+
+	ret = btf ? hp_btf__find_function(btf, "vmlinux", symbol, &to.btf_id, &to.btf_fd) : -ENOENT;
+	ret = ret ?: load_copy(template, &nowhere, 0, &to, err);
+	return ret < 0 ? cannot_load(template, symbol, ret, err) : ret;
+}
+
+int hp_probe__attach_tracepoint(struct hp_probe *probe, const struct hp_template *template,
+				struct hp_btf *btf, const char *name, struct hp_error *err)
+{
+	const struct btf *vmlinux = btf ? hp_btf__vmlinux(btf) : NULL;
+	char type[128];
+	int id;
+
+	/* The kernel describes a tracepoint by the type of its functions. */
+	snprintf(type, sizeof(type), "btf_trace_%s", name);
+	*probe = HP_PROBE_NONE;
+	id = vmlinux ? btf__find_by_name_kind(vmlinux, type, BTF_KIND_TYPEDEF) : -ENOENT;
+	if (id >= 0) {
+		struct attach_to to = { .btf_id = (uint32_t)id };
+
+		id = load_copy(template, &nowhere, 0, &to, err);
 	}
-	return 0;
+	return attach_loaded(probe, id, template, name, err);
 }
 
 /* A number in a sysfs file; with @prefix ("config:"), the number behind it. Negative errno. */
@@ -243,6 +277,7 @@ static int enable(struct hp_probe *probe, int fd, const struct hp_point *point, 
 				     kind, point->symbol, point->offset);
 	}
 	probe->link_fd = fd;
+	probe->perf = true;
 	if (ioctl(fd, PERF_EVENT_IOC_SET_BPF, probe->prog_fd) ||
 	    ioctl(fd, PERF_EVENT_IOC_ENABLE, 0)) {
 		fd = -errno;
@@ -262,8 +297,7 @@ int hp_probe__attach_kprobe(struct hp_probe *probe, const struct hp_template *te
 	*probe = HP_PROBE_NONE;
 	fd = load_copy(template, place, point->address, &nothing, err);
 	if (fd < 0)
-		return hp_fail_errno(err, HP_E_ATTACH, fd, "cannot load %s for %s",
-				     bpf_program__name(template->program), point->symbol);
+		return cannot_load(template, point->symbol, fd, err);
 	probe->prog_fd = fd;
 	return enable(probe, open_kprobe(point, ret), point, "kprobe", err);
 }
@@ -293,8 +327,7 @@ int hp_probe__attach_uprobe(struct hp_probe *probe, const struct hp_template *te
 	*probe = HP_PROBE_NONE;
 	fd = load_copy(template, place, 0, &nothing, err);
 	if (fd < 0)
-		return hp_fail_errno(err, HP_E_ATTACH, fd, "cannot load %s for %s",
-				     bpf_program__name(template->program), point->symbol);
+		return cannot_load(template, point->symbol, fd, err);
 	probe->prog_fd = fd;
 	return enable(probe, open_uprobe(point), point, "uprobe", err);
 }

@@ -10,34 +10,43 @@
 #include "base/error.h"
 #include "host/btf.h"
 #include "observe/point.h"
+#include "observe/template.h"
 
 /* One attached program; both descriptors are -1 when nothing is attached. */
 struct hp_probe {
 	int prog_fd;
 	int link_fd; /* a BPF link, or the perf event of a kprobe */
+	bool perf;   /* it is a perf event */
 };
 
 #define HP_PROBE_NONE ((struct hp_probe){ .prog_fd = -1, .link_fd = -1 })
 
 void hp_probe__detach(struct hp_probe *probe);
 
+/*
+ * Detach many at once, in less time: the kernel waits for grace periods of RCU for each, but it can
+ * wait for those of some kprobes and of one trampoline at the same time.
+ */
+void hp_probes__detach(struct hp_probe **probes, size_t count);
+
 /* Calls of @probe that the kernel skipped because the program was running already. */
 uint64_t hp_probe__misses(const struct hp_probe *probe);
 
-/* What copies are made from: a loaded program, and the maps that stand in for a point's own. */
-struct hp_template {
-	const struct bpf_program *program;
-	int patch_map_fd;
-	int shards_fd;
-};
-
-/* What a copy gets in their place. */
+/* What a copy gets in the place of the template's markers and maps. */
 struct hp_place {
 	uint32_t slot;
 	int patch_map_fd;
 	int shards_fd;
 	uint32_t shards; /* a power of two */
 };
+
+/* Load a copy of @template (an fentry program) for @symbol of vmlinux, and do not attach it. */
+int hp_probe__load(const struct hp_template *template, struct hp_btf *btf, const char *symbol,
+		   struct hp_error *err);
+
+/* Attach a copy of @template (of a tp_btf program) to the kernel's tracepoint @name. */
+int hp_probe__attach_tracepoint(struct hp_probe *probe, const struct hp_template *template,
+				struct hp_btf *btf, const char *name, struct hp_error *err);
 
 /*
  * Attach a copy of @template (an fentry or fexit program) for @place to the function of @point.

@@ -61,12 +61,17 @@ struct hp_counts {
 	uint64_t first_ns;  /* CLOCK_MONOTONIC of the first call, 0 for none */
 	uint64_t foreign;   /* runs for another function of the same name (all states) */
 	uint64_t no_caller; /* calls without a known caller (all states) */
-	uint64_t untimed;   /* calls that could not be timed (all states) */
-	uint64_t misses;    /* calls the kernel says it skipped, in recursion (all states) */
+	uint64_t
+		untimed; /* calls that have no time: their exit was not seen, or did not come yet */
+	uint64_t misses; /* calls the kernel says it skipped, in recursion (all states) */
 };
 
 int hp_observer__read(struct hp_observer *obs, size_t target, enum hp_point_role role,
 		      enum hp_pm_state state, struct hp_counts *out);
+
+/* The number of calls alone, which costs next to nothing. */
+uint64_t hp_observer__calls(const struct hp_observer *obs, size_t target, enum hp_point_role role,
+			    enum hp_pm_state state);
 
 /* The histogram of a point that is timed, all CPUs merged; nanoseconds, probe cost included. */
 int hp_observer__read_hist(struct hp_observer *obs, size_t target, enum hp_point_role role,
@@ -89,11 +94,12 @@ int hp_observer__read_process(struct hp_observer *obs, size_t target, enum hp_po
 			      enum hp_pm_state state, int tgid, uint64_t *calls, uint64_t *lost);
 
 /*
- * What @method itself adds between its entry and exit: the histogram of @runs calls of an empty
- * kernel function made for such tests (bpf_fentry_test1()). Nanoseconds.
+ * What @method itself adds between its entry and exit: the histogram of 1000 calls of an empty
+ * kernel function made for such tests (bpf_fentry_test1()). Nanoseconds. Measured when the first
+ * point is armed that way, before its calls are counted; here if that failed.
  */
-int hp_observer__calibrate(struct hp_observer *obs, enum hp_method method, unsigned int runs,
-			   struct hp_hist *out, struct hp_error *err);
+int hp_observer__calibrate(struct hp_observer *obs, enum hp_method method, struct hp_hist *out,
+			   struct hp_error *err);
 
 /* Count the calls of the task behind @pidfd, and of all that it will fork, as scoped. */
 int hp_observer__scope_task(struct hp_observer *obs, int pidfd, struct hp_error *err);

@@ -46,6 +46,7 @@ enum hp_method {
 	HP_METHOD_KPROBE,
 	HP_METHOD_KPROBE_KRETPROBE,
 	HP_METHOD_UPROBE,
+	HP_METHODS,
 };
 
 const char *hp_method_name(enum hp_method method);

@@ -10,9 +10,6 @@
 #include "base/log.h"
 #include "observe/hist.h"
 
-/* Calls of the empty function by which a probe's own cost is measured. */
-#define CALIBRATION_RUNS 1000
-
 static int make_functions(struct hp_proof *proof, struct hp_measure_report *report,
 			  struct hp_error *err)
 {
@@ -101,7 +98,7 @@ static int probe_cost(struct hp_proof *proof, const char *method, double *cost,
 
 	if (!hist)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
-	ret = hp_observer__calibrate(obs, m, CALIBRATION_RUNS, hist, err);
+	ret = hp_observer__calibrate(obs, m, hist, err);
 	if (!ret)
 		*cost = hp_hist__percentile(hist, 50);
 	return ret;

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What the observer itself adds between a call's entry and its exit. */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "observe/observer_internal.h"
+
+#define RUNS 1000
+
+/* The kernel's own function for such tests; BPF_PROG_TEST_RUN of any fentry program calls it. */
+#define FUNCTION "bpf_fentry_test1"
+
+static int run(struct hp_observer *obs, size_t target, struct hp_error *err)
+{
+	const struct hp_template *runner =
+		hp_templates__find(&obs->templates, obs->skel->progs.calibrate_run);
+	int fd = hp_probe__load(runner, obs->btf, FUNCTION, err), ret = 0;
+
+	if (fd < 0)
+		return fd;
+	hp_observer__set_state(obs, target, HP_PM_BASELINE);
+	for (unsigned int i = 0; i < RUNS && !ret; i++) {
+		LIBBPF_OPTS(bpf_test_run_opts, opts);
+
+		ret = bpf_prog_test_run_opts(fd, &opts);
+	}
+	hp_observer__set_state(obs, target, HP_PM_OFF);
+	close(fd);
+	return ret ? hp_fail_errno(err, HP_E_OBSERVER, ret, "cannot run the calibration") : 0;
+}
+
+int hp_observer__measure_cost(struct hp_observer *obs, enum hp_method method, struct hp_error *err)
+{
+	struct hp_point point = {
+		.role = HP_POINT_OLD_ENTRY,
+		.object = "vmlinux",
+		.symbol = FUNCTION,
+		.trampoline = method == HP_METHOD_FENTRY_FEXIT,
+	};
+	size_t target = HP_COST_TARGET(obs);
+	enum hp_method used;
+	struct hp_hist *hist;
+	int ret;
+
+	if (obs->cost[method])
+		return 0;
+	ret = hp_observer__arm(obs, target, &point, true, &used, err);
+	if (ret)
+		return ret;
+	ret = run(obs, target, err);
+	hp_observer__disarm(obs, target, point.role);
+	if (ret)
+		return ret;
+	if (used != method)
+		return hp_fail(err, HP_E_OBSERVER, "calibrated with %s instead of %s",
+			       hp_method_name(used), hp_method_name(method));
+	hist = calloc(1, sizeof(*hist));
+	if (!hist)
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	ret = hp_observer__read_hist(obs, target, point.role, HP_PM_BASELINE, hist);
+	if (ret) {
+		free(hist);
+		return hp_fail_errno(err, HP_E_OBSERVER, ret, "cannot read the calibration");
+	}
+	obs->cost[method] = hist;
+	return 0;
+}
+
+int hp_observer__calibrate(struct hp_observer *obs, enum hp_method method, struct hp_hist *out,
+			   struct hp_error *err)
+{
+	int ret = hp_observer__measure_cost(obs, method, err);
+
+	if (!ret)
+		*out = *obs->cost[method];
+	return ret;
+}
