@@ -86,8 +86,8 @@ int hp_guard__open(struct hp_guard *guard, const char *name, struct hp_error *er
 			int ret = guard->fd[pin];
 
 			hp_guard__close(guard);
-			return hp_fail_errno(err, HP_E_PIN, ret,
-					     "cannot read " HP_PINS_ROOT "/%s", name);
+			return hp_fail_errno(err, HP_E_PIN, ret, "cannot read " HP_PINS_ROOT "/%s",
+					     name);
 		}
 	}
 	/* A folder of another hotfix has pins with other names. */
