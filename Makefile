@@ -58,7 +58,7 @@ bpf_fixtures := $(patsubst tests/%.c,$(B)/%.o,$(wildcard tests/fixtures/bpf/*.bp
 man_src   := $(wildcard docs/man/*.scd)
 man_pages := $(man_src:docs/man/%.scd=$(B)/man/%)
 
-.PHONY: all unit helpers benches fixtures man demo test bench lint install clean help setup
+.PHONY: all unit helpers benches fixtures man demo test bench lint install clean help setup FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -93,6 +93,15 @@ $(B)/%.o: %.c Makefile | $(skeletons)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+# Where `hotproof build` finds its header is compiled in: whoever installs elsewhere gets that.
+$(B)/prefix: FORCE
+	$(Q)mkdir -p $(@D)
+	$(Q)echo '$(PREFIX)' | cmp -s - $@ || echo '$(PREFIX)' > $@
+
+FORCE:
+
+$(B)/user/hotfix/build.o: $(B)/prefix
 
 $(B)/libhotproof.a: $(user_obj)
 	$(call say,AR,$@)
