@@ -25,11 +25,11 @@ static bool holds(enum hp_verdict verdict, const struct hp_evidence *e)
 		return e->redirect == HP_REDIRECT_BROKEN ||
 		       (e->registered && complete &&
 			(e->redirect == HP_REDIRECT_ABSENT ||
-			 (e->observed && e->stale && !e->redirected)));
+			 (e->observed && e->stale && !e->redirected && !e->began_in_transition)));
 	case HP_VERDICT_STALE:
-		return e->registered && complete && e->stale;
+		return e->registered && complete && e->stale && !e->began_in_transition;
 	case HP_VERDICT_PENDING:
-		return e->registered && !complete;
+		return e->registered && (!complete || (e->stale && e->began_in_transition));
 	case HP_VERDICT_ABSENT:
 		return !e->registered;
 	case HP_VERDICT_UNKNOWN:
@@ -76,6 +76,7 @@ static bool make_evidence(unsigned int number, struct hp_evidence *e)
 	e->registered = DIGIT(2);
 	e->redirect = (enum hp_redirect)DIGIT(HP_REDIRECT_UNKNOWN + 1);
 	e->transition = DIGIT(2);
+	e->began_in_transition = DIGIT(2);
 	e->switched = switched[DIGIT(COUNT(switched))];
 	e->total = e->switched ? 5 : 0;
 	e->observed = DIGIT(2);
@@ -97,7 +98,7 @@ static bool make_evidence(unsigned int number, struct hp_evidence *e)
 static void every_combination(void **state)
 {
 	/* The product of all bases above: numbers from here on have no meaning any more. */
-	const unsigned int limit = 2 * 5 * 2 * 3 * 2 * 3 * 2 * 2 * 2 * 2 * 7 * HP_VERDICTS;
+	const unsigned int limit = 2 * 5 * 2 * 2 * 3 * 2 * 3 * 2 * 2 * 2 * 2 * 7 * HP_VERDICTS;
 	unsigned int seen[HP_VERDICTS] = { 0 };
 	char reason[HP_VERDICT_REASON_MAX];
 	struct hp_evidence e;
@@ -170,6 +171,11 @@ static void sentences(void **state)
 	e.stale_at_most = true;
 	check(&e, HP_VERDICT_STALE, "at most 4 calls ran the old body, 6 redirected");
 	e.stale_at_most = false;
+	e.began_in_transition = true;
+	check(&e, HP_VERDICT_PENDING,
+	      "4 calls ran the old body in a window that began before the transition was complete");
+	e.stale = 0;
+	check(&e, HP_VERDICT_LIVE, "6 calls seen, all redirected");
 	e.transition = true;
 	e.switched = 120;
 	e.total = 132;

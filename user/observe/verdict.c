@@ -79,6 +79,12 @@ static enum hp_verdict decide_by_stale_calls(const struct hp_evidence *e, struct
 	}
 	if (!e->stale)
 		return HP_VERDICT_LIVE;
+	if (e->began_in_transition)
+		return say(reason, HP_VERDICT_PENDING,
+			   "%s%" PRIu64
+			   " call%s ran the old body in a window that began before the "
+			   "transition was complete",
+			   at_most, CALLS(e->stale));
 	/* Nobody went through the redirect: what the kernel lists is not what happens. */
 	if (e->observed && !e->redirected)
 		return say(reason, HP_VERDICT_BROKEN,

@@ -29,9 +29,10 @@ struct hp_evidence {
 	enum hp_redirect redirect; /* what reading the redirect back said */
 	const char *redirect_reason;
 
-	bool transition;   /* the engine says that the transition goes on */
-	uint32_t switched; /* reach: tasks that have switched, */
-	uint32_t total;	   /* of those in scope; 0 of 0 when no transition goes on */
+	bool transition;	  /* the engine says that the transition goes on */
+	bool began_in_transition; /* it went on when the window began: old code was allowed */
+	uint32_t switched;	  /* reach: tasks that have switched, */
+	uint32_t total;		  /* of those in scope; 0 of 0 when no transition goes on */
 
 	bool observed;	      /* both redirected and stale calls could be counted */
 	const char *obstacle; /* if not, why */

@@ -16,6 +16,7 @@ struct hp_proof {
 	struct hp_watch *watch;
 	struct hp_sites *sites;		/* NULL: not asked for */
 	struct hp_window_result window; /* the last one */
+	bool incomplete;		/* it began in a transition */
 };
 
 int hp_proof__open(struct hp_proof **out, const struct hp_target *targets, size_t count,
@@ -134,6 +135,11 @@ void hp_proof__set_optional(struct hp_proof *proof, size_t i)
 	hp_watch__set_optional(proof->watch, i);
 }
 
+void hp_proof__set_incomplete(struct hp_proof *proof)
+{
+	proof->incomplete = true;
+}
+
 const struct hp_window_result *hp_proof__last_window(const struct hp_proof *proof)
 {
 	return &proof->window;
@@ -240,6 +246,7 @@ static void decide_target(const struct hp_proof *proof, size_t i,
 		.redirect = redirect->read_back.redirect,
 		.redirect_reason = redirect->read_back.reason,
 		.transition = redirect->transition,
+		.began_in_transition = proof->incomplete,
 		.switched = redirect->switched,
 		.total = redirect->total,
 		.observed = !why_not,

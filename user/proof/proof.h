@@ -83,6 +83,9 @@ void hp_proof__set_state(struct hp_proof *proof, enum hp_pm_state state);
 /* Target @i need not be called for a window to be over: it is superseded, or only context. */
 void hp_proof__set_optional(struct hp_proof *proof, size_t i);
 
+/* A transition goes on: calls of the old code, until it is complete, are as they should be. */
+void hp_proof__set_incomplete(struct hp_proof *proof);
+
 /* The last window. */
 const struct hp_window_result *hp_proof__last_window(const struct hp_proof *proof);
 

@@ -148,7 +148,7 @@ int hp_apply_run__prove(struct hp_apply_run *run, bool complete, struct hp_error
 {
 	const struct hp_apply_opts *o = run->opts;
 	struct hp_window window = {
-		.state = complete ? HP_PM_ACTIVE : HP_PM_ACTIVATING,
+		.state = HP_PM_ACTIVE,
 		.role = HP_POINT_NEW_ENTRY,
 		.for_ns = o->for_ns ?: (o->proof.exercise ? 0 : DEFAULT_WINDOW_NS),
 		.exercise = o->proof.exercise,
@@ -158,8 +158,11 @@ int hp_apply_run__prove(struct hp_apply_run *run, bool complete, struct hp_error
 		.what = "verifying",
 	};
 	uint64_t start = hp_now_ns();
-	int ret = hp_proof__window(run->proof, &window, err);
+	int ret;
 
+	if (!complete)
+		hp_proof__set_incomplete(run->proof);
+	ret = hp_proof__window(run->proof, &window, err);
 	if (!ret)
 		ret = hp_redirects__decide(run->session.engine, run->session.state, run->proof,
 					   HP_PM_ACTIVE, run->targets, run->hotfix.target_count,
