@@ -166,6 +166,11 @@ static int parse_color(const char *when, bool *on_stdout, bool *on_stderr, struc
 	return 0;
 }
 
+static bool is_long_with_value(const char *arg)
+{
+	return !strncmp(arg, "--", 2) && strchr(arg, '=');
+}
+
 int hp_options_parse(const struct hp_command *cmd, const struct hp_option *options,
 		     struct hp_globals *globals, int argc, char **argv, struct hp_error *err)
 {
@@ -212,6 +217,10 @@ int hp_options_parse(const struct hp_command *cmd, const struct hp_option *optio
 			return hp_fail(err, HP_E_USAGE, "option '%s' needs an argument",
 				       argv[optind - 1]);
 		case '?':
+			if (optopt && is_long_with_value(argv[optind - 1]))
+				return hp_fail(err, HP_E_USAGE, "option '%.*s' takes no argument",
+					       (int)strcspn(argv[optind - 1], "="),
+					       argv[optind - 1]);
 			if (optopt > 0 && optopt < FIRST_LONG_ID)
 				return hp_fail(err, HP_E_USAGE, "unknown option '-%c'", optopt);
 			return hp_fail(err, HP_E_USAGE, "unknown option '%s'", argv[optind - 1]);
