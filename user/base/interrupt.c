@@ -14,11 +14,15 @@ static void on_signal(int signal)
 
 void hp_interrupt_catch(void)
 {
-	struct sigaction action = { .sa_handler = on_signal };
+	struct sigaction action = { .sa_handler = on_signal }, hup;
 
 	/* Without SA_RESTART: a sleep or a wait ends early, and its caller looks at the flag. */
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	/* A lost terminal must not leave a change half done; nohup(1) says that it does not matter. */
+	sigaction(SIGHUP, NULL, &hup);
+	if (hup.sa_handler != SIG_IGN)
+		sigaction(SIGHUP, &action, NULL);
 }
 
 bool hp_interrupted(void)

@@ -56,6 +56,7 @@ static void __attribute__((noreturn)) run_guard(int alive, pid_t group)
 	setpgid(0, 0);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
 	/* Nothing that is attached may stay because of us. */
 	dup2(alive, STDIN_FILENO);
 	close_range(STDIN_FILENO + 1, ~0u, 0);

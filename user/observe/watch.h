@@ -17,7 +17,7 @@
 
 struct hp_watch;
 
-/* How long a window lasts. It ends early when SIGINT or SIGTERM comes. */
+/* How long a window lasts. It ends early when SIGINT, SIGTERM or SIGHUP comes. */
 struct hp_window {
 	enum hp_pm_state state; /* what its calls are counted under; HP_PM_OFF before and after */
 	uint64_t for_ns;	/* at most so long; 0: until the workload ends */
