@@ -83,18 +83,23 @@ void hp_watch__disarm(struct hp_watch *watch, size_t target, enum hp_point_role 
 	hp_observer__disarm(watch->observer, target, role);
 }
 
-/* How many targets had enough calls in this window's state, and how many calls there were. */
+/*
+ * How many targets had enough calls in this window's state, of those that are to have any, and how
+ * many calls there were.
+ */
 static size_t count_exercised(struct hp_watch *watch, const struct hp_window *window,
-			      uint64_t *calls)
+			      size_t *wanted, uint64_t *calls)
 {
 	size_t exercised = 0;
 
+	*wanted = 0;
 	*calls = 0;
 	for (size_t i = 0; i < watch->count; i++) {
 		uint64_t n = hp_observer__calls(watch->observer, i, window->role, window->state);
 
 		*calls += n;
-		exercised += n >= (window->min_calls ?: 1) || watch->targets[i].optional;
+		*wanted += !watch->targets[i].optional;
+		exercised += n >= (window->min_calls ?: 1) && !watch->targets[i].optional;
 	}
 	return exercised;
 }
@@ -127,7 +132,7 @@ int hp_watch__run(struct hp_watch *watch, const struct hp_window *window,
 	for (now = start; now < end; now = hp_now_ns()) {
 		uint64_t left_ms = (end - now) / HP_NSEC_PER_MSEC + 1;
 		int ms = left_ms < POLL_MS ? (int)left_ms : POLL_MS;
-		size_t exercised;
+		size_t exercised, wanted;
 
 		if (!window->uninterruptible && hp_interrupted()) {
 			result->interrupted = true;
@@ -137,11 +142,11 @@ int hp_watch__run(struct hp_watch *watch, const struct hp_window *window,
 			poll(NULL, 0, ms);
 		else if (hp_exercise__wait(ex, ms))
 			break;
-		exercised = count_exercised(watch, window, &calls);
-		if (window->until_exercised && exercised == watch->count)
+		exercised = count_exercised(watch, window, &wanted, &calls);
+		if (window->until_exercised && exercised == wanted)
 			break;
 		hp_progress("%s: %zu of %zu targets called, %llu calls, %.0f s", window->what,
-			    exercised, watch->count, (unsigned long long)calls,
+			    exercised, wanted, (unsigned long long)calls,
 			    (double)(hp_now_ns() - start) / 1e9);
 	}
 	hp_observer__set_state_all(watch->observer, HP_PM_OFF);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -156,37 +157,83 @@ static void print_suite(const struct hp_verify_report *report, size_t first, FIL
 	fputs("  </testsuite>\n", out);
 }
 
-/* Nothing is loaded: a gate that reads only this file must not take that for success. */
-static int print_nothing(const struct hp_verify_report *report, FILE *out)
+/* What is no target's fault fails a test case of our own. */
+struct own_case {
+	const char *name;
+	const char *element; /* "failure", or "error" where nothing was proved */
+	const char *type;
+	char message[sizeof(((struct hp_error *)0)->message)];
+};
+
+#define OWN_CASES_MAX 2
+
+static void __attribute__((format(printf, 6, 7)))
+add_case(struct own_case *cases, size_t *count, const char *name, const char *element,
+	 const char *type, const char *fmt, ...)
 {
-	fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-	      "<testsuites name=\"hotproof verify\" tests=\"1\" failures=\"1\" errors=\"0\"",
-	      out);
-	seconds(out, report->window_ns);
-	fputs(">\n"
-	      "  <testsuite name=\"hotproof\" tests=\"1\" failures=\"1\" errors=\"0\" skipped=\"0\">\n"
-	      "    <testcase classname=\"hotproof\" name=\"livepatches\">\n"
-	      "      <failure type=\"absent\" message=\"absent: no livepatch is loaded\"/>\n"
-	      "    </testcase>\n"
-	      "  </testsuite>\n"
-	      "</testsuites>\n",
-	      out);
-	return fflush(out) || ferror(out) ? -EIO : 0;
+	struct own_case *c = &cases[(*count)++];
+	va_list ap;
+
+	c->name = name;
+	c->element = element;
+	c->type = type;
+	va_start(ap, fmt);
+	vsnprintf(c->message, sizeof(c->message), fmt, ap);
+	va_end(ap);
 }
 
-int hp_junit__print(const struct hp_verify_report *report, FILE *out)
+/* A gate that reads only this file must not take for success what ended with another status. */
+static size_t own_cases(const struct hp_verify_report *report, const struct hp_error *failure,
+			struct own_case cases[OWN_CASES_MAX])
 {
-	size_t failures = 0;
+	size_t count = 0;
 
-	if (!report->target_count)
-		return print_nothing(report, out);
+	if (failure && failure->reason)
+		add_case(cases, &count, "run", "error", hp_reason_code(failure->reason), "%s",
+			 failure->message);
+	else if (!report->target_count)
+		add_case(cases, &count, "livepatches", "failure", "absent",
+			 "absent: no livepatch is loaded");
+	if (report->exercise.command && report->exercise.status > 0)
+		add_case(cases, &count, "exercise", "failure", "exercise",
+			 "the workload failed with status %d", report->exercise.status);
+	return count;
+}
 
+static void print_own_suite(const struct hp_verify_report *report, const struct own_case *cases,
+			    size_t count, size_t errors, FILE *out)
+{
+	fprintf(out,
+		"  <testsuite name=\"hotproof\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" "
+		"skipped=\"0\"",
+		count, count - errors, errors);
+	seconds(out, report->window_ns);
+	fputs(">\n", out);
+	for (size_t i = 0; i < count; i++) {
+		fputs("    <testcase classname=\"hotproof\"", out);
+		attribute(out, "name", cases[i].name);
+		fprintf(out, ">\n      <%s", cases[i].element);
+		attribute(out, "type", cases[i].type);
+		attribute(out, "message", cases[i].message);
+		fputs("/>\n    </testcase>\n", out);
+	}
+	fputs("  </testsuite>\n", out);
+}
+
+int hp_junit__print(const struct hp_verify_report *report, const struct hp_error *failure,
+		    FILE *out)
+{
+	struct own_case cases[OWN_CASES_MAX];
+	size_t own = own_cases(report, failure, cases), errors = 0, failures = 0;
+
+	for (size_t i = 0; i < own; i++)
+		errors += !strcmp(cases[i].element, "error");
 	for (size_t i = 0; i < report->target_count; i++)
 		failures += report->targets[i].verdict != HP_VERDICT_LIVE;
 	fprintf(out,
 		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-		"<testsuites name=\"hotproof verify\" tests=\"%zu\" failures=\"%zu\" errors=\"0\"",
-		report->target_count, failures);
+		"<testsuites name=\"hotproof verify\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\"",
+		report->target_count + own, failures + own - errors, errors);
 	seconds(out, report->window_ns);
 	fputs(">\n", out);
 	for (size_t i = 0; i < report->target_count; i++) {
@@ -197,11 +244,14 @@ int hp_junit__print(const struct hp_verify_report *report, FILE *out)
 		if (before == i)
 			print_suite(report, i, out);
 	}
+	if (own)
+		print_own_suite(report, cases, own, errors, out);
 	fputs("</testsuites>\n", out);
 	return fflush(out) || ferror(out) ? -EIO : 0;
 }
 
-static int print_and_close(const struct hp_verify_report *report, int fd)
+static int print_and_close(const struct hp_verify_report *report, const struct hp_error *failure,
+			   int fd)
 {
 	FILE *out = fdopen(fd, "w");
 	int ret;
@@ -211,13 +261,14 @@ static int print_and_close(const struct hp_verify_report *report, int fd)
 		close(fd);
 		return ret;
 	}
-	ret = hp_junit__print(report, out);
+	ret = hp_junit__print(report, failure, out);
 	if (fclose(out) && !ret)
 		ret = -errno;
 	return ret;
 }
 
-int hp_junit__write(const struct hp_verify_report *report, const char *path, struct hp_error *err)
+int hp_junit__write(const struct hp_verify_report *report, const struct hp_error *failure,
+		    const char *path, struct hp_error *err)
 {
 	_cleanup_free_ char *temporary = NULL;
 	struct stat st;
@@ -226,7 +277,7 @@ int hp_junit__write(const struct hp_verify_report *report, const char *path, str
 	/* A pipe or a terminal takes the text as it comes; a file appears when it is whole. */
 	if (!stat(path, &st) && !S_ISREG(st.st_mode)) {
 		fd = open(path, O_WRONLY | O_CLOEXEC);
-		ret = fd < 0 ? -errno : print_and_close(report, fd);
+		ret = fd < 0 ? -errno : print_and_close(report, failure, fd);
 		return ret ? hp_fail_errno(err, HP_E_OUTPUT, ret, "cannot write %s", path) : 0;
 	}
 	if (asprintf(&temporary, "%s.%d.tmp", path, getpid()) < 0) {
@@ -236,7 +287,7 @@ int hp_junit__write(const struct hp_verify_report *report, const char *path, str
 	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd < 0)
 		return hp_fail_errno(err, HP_E_OUTPUT, -errno, "cannot write %s", path);
-	ret = print_and_close(report, fd);
+	ret = print_and_close(report, failure, fd);
 	if (!ret && rename(temporary, path))
 		ret = -errno;
 	if (!ret)

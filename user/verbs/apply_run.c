@@ -180,7 +180,11 @@ int hp_apply_run__prove(struct hp_apply_run *run, bool complete, struct hp_error
 
 int hp_apply_run__finish(struct hp_apply_run *run, const struct hp_globals *globals)
 {
-	if (run->report->verified && run->opts->junit)
-		hp_junit__write(&run->report->verify, run->opts->junit, &run->report->error);
+	struct hp_error failure = run->report->error;
+
+	/* What an earlier run wrote there must not stand for this one. */
+	if (run->opts->junit)
+		hp_junit__write(&run->report->verify, &failure, run->opts->junit,
+				&run->report->error);
 	return hp_change_finish(run->report, globals);
 }

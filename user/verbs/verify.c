@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* hotproof verify: prove that livepatches that are loaded already, by whomever, are live. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,8 +128,19 @@ static int wait_for_transition(struct hp_session *session, struct hp_proof *proo
 		hp_progress_free(&last);
 		if (ret < 0)
 			return ret;
+		if (ret != HP_FOLLOW_COMPLETE)
+			hp_proof__set_incomplete(proof);
 	}
 	return 0;
+}
+
+/* Is there any code whose calls could be seen? Not of livepatches that are not loaded. */
+static bool is_observable(const struct subject *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (s->targets[i].old_addr || s->targets[i].new_addr)
+			return true;
+	return false;
 }
 
 /* A dead ftrace is no reason to refuse: that the livepatches are broken is what verify is to find. */
@@ -143,8 +155,9 @@ static int require_ftrace(struct hp_error *err)
 	return ret;
 }
 
+/* @cut says so when the window was cut short. */
 static int verify(const struct options *opts, char **names, int count,
-		  struct hp_verify_report *report, struct hp_error *err)
+		  struct hp_verify_report *report, struct hp_error *cut, struct hp_error *err)
 {
 	__cleanup(hp_session_close) struct hp_session session = { .engine = &hp_loaded_engine };
 	__cleanup(subject_free) struct subject s = { 0 };
@@ -175,8 +188,8 @@ static int verify(const struct options *opts, char **names, int count,
 	hp_proof__arm(proof, HP_POINT_OLD_BODY, (struct hp_arm_opts){ 0 });
 	hp_proof__arm(proof, HP_POINT_NEW_ENTRY, (struct hp_arm_opts){ 0 });
 	ret = wait_for_transition(&session, proof, &s, &window, err);
-	/* With nothing to watch there is nothing to wait for. */
-	if (!ret && s.count)
+	/* With nothing to watch there is nothing to wait for, but a workload is run as asked. */
+	if (!ret && (is_observable(&s) || opts->proof.exercise))
 		ret = hp_proof__window(proof, &window, err);
 	if (!ret)
 		ret = hp_redirects__decide(session.engine, session.state, proof, HP_PM_ACTIVE,
@@ -189,8 +202,9 @@ static int verify(const struct options *opts, char **names, int count,
 	}
 	/* What was seen until then is worth reading, but it is not what was asked for. */
 	if (!ret && hp_proof__last_window(proof)->interrupted) {
-		hp_warn("interrupted: this is what was seen until then");
-		report->status = HP_EXIT_INTERNAL;
+		hp_fail(cut, HP_E_INTERRUPTED, "interrupted: this is what was seen until then");
+		hp_warn("%s", cut->message);
+		report->status = hp_reason_exit(cut->reason);
 	}
 	return ret;
 }
@@ -216,7 +230,7 @@ HP_VERB(verify)
 	};
 	struct hp_globals globals = { 0 };
 	struct hp_verify_report report = { 0 };
-	struct hp_error err = { 0 };
+	struct hp_error err = { 0 }, cut = { 0 };
 	const struct hp_operands wanted = { 0, -1, NULL };
 	int ret, status, first = hp_verb_begin(cmd, options, wanted, &globals, argc, argv, &status);
 
@@ -225,13 +239,14 @@ HP_VERB(verify)
 	if (!opts.for_ns && !opts.proof.exercise)
 		opts.for_ns = DEFAULT_WINDOW_NS;
 	hp_interrupt_catch();
-	ret = verify(&opts, argv + first, argc - first, &report, &err);
+	ret = verify(&opts, argv + first, argc - first, &report, &cut, &err);
 	if (!ret && (globals.json ? hp_json_print(hp_verify_report__json(&report))
 				  : hp_verify_report__print(&report, stdout, globals.color,
 							    globals.verbosity)))
 		ret = hp_fail(&err, HP_E_OUTPUT, "the report cannot be written");
-	if (!ret && opts.junit)
-		ret = hp_junit__write(&report, opts.junit, &err);
+	/* What an earlier run wrote there must not stand for this one. */
+	if (opts.junit && hp_junit__write(&report, ret ? &err : &cut, opts.junit, &err))
+		ret = -EIO;
 	if (ret)
 		status = hp_report_error(&globals, cmd->name, &err);
 	else
