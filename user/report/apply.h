@@ -48,11 +48,12 @@ struct hp_phase_time {
 struct hp_restoration {
 	bool checked;
 	bool restored;
-	bool unloaded;	    /* the module is gone */
-	uint64_t old_calls; /* calls of the old body since; may be HP_COUNT_UNKNOWN */
-	bool at_most;	    /* of the old body: turns of a loop were counted too */
-	uint64_t new_calls; /* calls of the replacement since, the same */
-	char reason[160];   /* in one line */
+	bool unloaded;		    /* the module is gone */
+	uint64_t old_calls;	    /* calls of the old body since; may be HP_COUNT_UNKNOWN */
+	bool at_most;		    /* of the old body: turns of a loop were counted too */
+	uint64_t new_calls;	    /* calls of the replacement since, the same */
+	char taken_by[HP_NAME_MAX]; /* another hotfix of its stack has a target now; or "" */
+	char reason[160];	    /* in one line */
 };
 
 struct hp_apply_report {

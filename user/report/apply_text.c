@@ -120,7 +120,9 @@ static void print_restoration(const struct hp_restoration *r, FILE *out, bool co
 	if (!r->checked)
 		return;
 	fprintf(out, "%s%s%s", hp_format__color(r->restored ? "green" : "red", color),
-		r->restored ? "the old code is back" : "NOT PROVED that the old code is back",
+		!r->restored	 ? "NOT PROVED that the old code is back"
+		: r->taken_by[0] ? "it is gone"
+				 : "the old code is back",
 		hp_format__reset(color));
 	fprintf(out, ": calls of the old body %s%s, of the replacement %s; the hotfix is %s",
 		r->at_most ? "at most " : "", hp_format__count(r->old_calls).s,

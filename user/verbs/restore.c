@@ -12,24 +12,31 @@
 /* Unloading waits for whoever holds the module for a moment, such as a reader of its sysfs files. */
 #define UNLOAD_NS (10 * HP_NSEC_PER_SEC)
 
+static bool was_target(const struct hp_restore *r, const struct hp_target *target)
+{
+	for (size_t i = 0; r->proof && i < hp_proof__count(r->proof); i++)
+		if (target->old_addr && hp_proof__target(r->proof, i)->old_addr == target->old_addr)
+			return true;
+	return false;
+}
+
 /*
- * Is no target of this hotfix left in the engine's list, and does another hotfix, below it in a
- * stack, take the calls instead of the old code?
+ * Is no target of this hotfix left in the engine's list? And does another one, above or below it in
+ * a stack, take the calls of a target instead of the old code?
  */
-static int check_gone(const struct hp_restore *r, bool *gone, bool *stacked, struct hp_error *err)
+static int check_gone(struct hp_restore *r, bool *gone, struct hp_error *err)
 {
 	_cleanup_free_ struct hp_target *all = NULL;
 	size_t count;
 	int ret = r->session.engine->discover(r->session.state, NULL, &all, &count, err);
 
 	*gone = !ret;
-	*stacked = false;
 	for (size_t i = 0; !ret && i < count; i++) {
 		if (!strcmp(all[i].hotfix, r->hotfix))
 			*gone = false;
-		for (size_t j = 0; r->proof && j < hp_proof__count(r->proof); j++)
-			*stacked |= all[i].patched &&
-				    all[i].old_addr == hp_proof__target(r->proof, j)->old_addr;
+		else if (all[i].patched && !all[i].superseded_by[0] && was_target(r, &all[i]))
+			snprintf(r->report->restoration.taken_by,
+				 sizeof(r->report->restoration.taken_by), "%s", all[i].hotfix);
 	}
 	return ret;
 }
@@ -92,18 +99,21 @@ static int watch_old_code(struct hp_restore *r, struct hp_error *err)
 	return ret;
 }
 
-static void conclude(struct hp_restoration *out, bool gone, bool stacked)
+static void conclude(struct hp_restoration *out, bool gone)
 {
 	bool new_called = out->new_calls != HP_COUNT_UNKNOWN && out->new_calls;
+	char taken[sizeof(out->reason)];
 	const char *reason = "";
+
+	snprintf(taken, sizeof(taken), "%s takes the calls", out->taken_by);
 
 	out->restored = gone && out->unloaded && !new_called;
 	if (!gone)
 		reason = "the redirect is still in the kernel's list";
 	else if (new_called)
 		reason = "the replacement was called after the reversal was complete";
-	else if (stacked)
-		reason = "an earlier livepatch takes the calls again";
+	else if (out->taken_by[0])
+		reason = taken;
 	else if (out->old_calls == HP_COUNT_UNKNOWN)
 		reason = "calls of the old code could not be observed";
 	else if (!out->old_calls)
@@ -115,16 +125,16 @@ static void conclude(struct hp_restoration *out, bool gone, bool stacked)
 static int finish(struct hp_restore *r, struct hp_error *err)
 {
 	uint64_t start = hp_now_ns();
-	bool gone, stacked;
+	bool gone;
 	int ret = r->session.engine->finish(r->session.state, r->hotfix, start + UNLOAD_NS, err);
 
 	if (ret)
 		return ret;
 	r->report->restoration.unloaded = true;
 	hp_apply_report__phase(r->report, HP_PHASE_UNLOAD, start, hp_now_ns());
-	ret = check_gone(r, &gone, &stacked, err);
+	ret = check_gone(r, &gone, err);
 	if (!ret)
-		conclude(&r->report->restoration, gone, stacked);
+		conclude(&r->report->restoration, gone);
 	return ret;
 }
 

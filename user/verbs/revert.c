@@ -158,6 +158,9 @@ static int run(struct revert *r, const char *name, struct hp_error *err)
 	r->report->outcome = HP_OUTCOME_REVERTED;
 	if (r->journaled)
 		ret = hp_journal__remove(r->journal, name, err);
+	if (!ret && hp_proof__last_window(r->proof)->interrupted)
+		ret = hp_fail(err, HP_E_INTERRUPTED,
+			      "reverted, and interrupted while the old code was watched");
 	return ret;
 }
 
