@@ -242,6 +242,8 @@ static int klp_progress(struct hp_engine_state *state, const char *hotfix, bool 
 				 err);
 	if (ret)
 		return ret;
+	/* It may have ended while the tasks were read: then none of them blocks it. */
+	complete = complete || hp_klp_sysfs__transition(NULL, hotfix) != 1;
 	out->complete = complete;
 	if (complete) {
 		/* What has not that state is in another livepatch's transition. */
