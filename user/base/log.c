@@ -5,19 +5,24 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <bpf/libbpf.h>
 
 #include "base/clock.h"
 
-#define PROGRESS_EVERY_NS (2 * HP_NSEC_PER_SEC)
+#define PROGRESS_EVERY_NS  (2 * HP_NSEC_PER_SEC)
+#define REDRAW_EVERY_NS	   (HP_NSEC_PER_SEC / 20)
+#define MAIN_LINE_STAYS_NS (HP_NSEC_PER_SEC)
 
 static struct {
 	int verbosity;
 	bool color;
 	bool line_shown;
-	uint64_t line_ns;
+	uint64_t line_ns; /* when the last line was shown, */
+	uint64_t main_ns; /* and when the main thread last had one to show */
 } log_state;
 
 /* Work in the background shows its progress too. */
@@ -55,30 +60,51 @@ void hp_log(enum hp_log_level level, const char *fmt, ...)
 	fputc('\n', stderr);
 }
 
+/* How much of a line fits: one that wraps could not be rewritten in place. */
+static size_t fit(size_t length)
+{
+	struct winsize size;
+
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) || !size.ws_col)
+		return length;
+	return length < size.ws_col ? length : size.ws_col - 1u;
+}
+
+/* Is it this thread's turn? What the main thread waits for goes before what is done meanwhile. */
+static bool may_show(bool tty, uint64_t now)
+{
+	bool main_thread = gettid() == getpid();
+
+	if (!log_state.line_ns && !tty)
+		log_state.line_ns = now;
+	if (!main_thread && now - log_state.main_ns < MAIN_LINE_STAYS_NS)
+		return false;
+	if (main_thread)
+		log_state.main_ns = now;
+	return now - log_state.line_ns >= (tty ? REDRAW_EVERY_NS : PROGRESS_EVERY_NS);
+}
+
 void hp_progress(const char *fmt, ...)
 {
 	bool tty = isatty(STDERR_FILENO);
 	uint64_t now = hp_now_ns();
+	char line[512];
 	va_list ap;
 
 	pthread_mutex_lock(&progress_lock);
-	if (!log_state.line_ns)
-		log_state.line_ns = now;
-	if (!tty && now - log_state.line_ns < PROGRESS_EVERY_NS) {
+	if (!may_show(tty, now)) {
 		pthread_mutex_unlock(&progress_lock);
 		return;
 	}
-	if (tty)
-		fputs("\r\033[K", stderr);
-	else
-		log_state.line_ns = now;
+	log_state.line_ns = now;
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
 	if (tty)
-		log_state.line_shown = true;
+		fprintf(stderr, "\r\033[K%.*s", (int)fit(strlen(line)), line);
 	else
-		fputc('\n', stderr);
+		fprintf(stderr, "%s\n", line);
+	log_state.line_shown = tty;
 	fflush(stderr);
 	pthread_mutex_unlock(&progress_lock);
 }
