@@ -173,7 +173,38 @@ static void arm(struct hp_session *session, struct hp_proof *proof, const struct
 	}
 }
 
-/* What was timed of a module that was loaded again meanwhile is part of the calls, or none. */
+/* Was a function that had no livepatch given one meanwhile? Then some of its calls ran new code. */
+static bool was_livepatched(const struct hp_target *target, const struct hp_target *all,
+			    size_t count)
+{
+	for (size_t i = 0; !target->patched && i < count; i++)
+		if (all[i].patched && all[i].old_addr == target->old_addr)
+			return true;
+	return false;
+}
+
+static const char *why_moved(struct hp_session *session, const struct hp_target *target,
+			     const struct hp_target *all, size_t count)
+{
+	struct hp_target now = *target;
+	const struct hp_target *found = NULL;
+
+	if (was_livepatched(target, all, count))
+		return "a livepatch took its calls while it was observed";
+	if (!target->old_load && !target->new_load)
+		return NULL; /* of vmlinux */
+	if (target->patched)
+		found = hp_redirects__find(all, count, target);
+	else if (!session->engine->resolve(session->state, NULL, &now, 1, NULL))
+		found = &now;
+	return found ? hp_redirects__moved(target, found)
+		     : "its module was unloaded while it was observed";
+}
+
+/*
+ * What was timed of a module that was loaded again meanwhile is part of the calls, or none; and what
+ * was timed at an entry that a livepatch took is of both codes.
+ */
 static int drop_moved(struct hp_session *session, const struct hp_target *targets,
 		      struct hp_measure_report *report, struct hp_error *err)
 {
@@ -185,18 +216,8 @@ static int drop_moved(struct hp_session *session, const struct hp_target *target
 		struct hp_measure_side *side =
 			&report->functions[i]
 				 .side[targets[i].patched ? HP_MEASURE_NEW : HP_MEASURE_OLD];
-		struct hp_target now = targets[i];
-		const struct hp_target *found = NULL;
-		const char *moved;
+		const char *moved = why_moved(session, &targets[i], all, count);
 
-		if (!targets[i].old_load && !targets[i].new_load)
-			continue; /* of vmlinux */
-		if (targets[i].patched)
-			found = hp_redirects__find(all, count, &targets[i]);
-		else if (!session->engine->resolve(session->state, NULL, &now, 1, NULL))
-			found = &now;
-		moved = found ? hp_redirects__moved(&targets[i], found)
-			      : "its module was unloaded while it was observed";
 		if (!moved || !side->measured)
 			continue;
 		side->measured = false;
