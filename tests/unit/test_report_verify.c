@@ -111,6 +111,7 @@ static void worst_verdict_and_status(void **state)
 {
 	struct hp_verify_report *report = *state;
 	struct hp_verify_report none = { 0 };
+	_cleanup_free_ char *text = NULL;
 
 	hp_verify_report__finish(report);
 	assert_int_equal(report->verdict, HP_VERDICT_LIVE);
@@ -124,6 +125,8 @@ static void worst_verdict_and_status(void **state)
 	hp_verify_report__finish(&none);
 	assert_int_equal(none.verdict, HP_VERDICT_ABSENT);
 	assert_int_equal(none.status, HP_EXIT_VERIFY);
+	text = print(&none, false, 0);
+	assert_string_equal(text, "absent: no livepatch is loaded\n");
 }
 
 static void text_of_live_targets(void **state)

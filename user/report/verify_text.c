@@ -218,11 +218,15 @@ static void print_summary(const struct hp_verify_report *report, FILE *out, bool
 
 	for (size_t i = 0; i < report->target_count; i++)
 		live += report->targets[i].verdict == HP_VERDICT_LIVE;
-	fprintf(out, "\n%s%s%s: %zu of %zu target%s live, observed for %s\n",
+	fprintf(out, "%s%s%s%s: ", report->target_count ? "\n" : "",
 		hp_format__color(hp_format__verdict_color(report->verdict), color),
-		hp_verdict__name(report->verdict), hp_format__reset(color), live,
-		report->target_count, report->target_count == 1 ? "" : "s",
-		hp_format__ns((double)report->window_ns).s);
+		hp_verdict__name(report->verdict), hp_format__reset(color));
+	if (report->target_count)
+		fprintf(out, "%zu of %zu target%s live, observed for %s\n", live,
+			report->target_count, report->target_count == 1 ? "" : "s",
+			hp_format__ns((double)report->window_ns).s);
+	else
+		fputs("no livepatch is loaded\n", out);
 	if (!report->exercise.command)
 		return;
 	fprintf(out, "exercise '%s': ", report->exercise.command);
