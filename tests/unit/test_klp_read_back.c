@@ -73,6 +73,18 @@ static void good_redirect_is_in_place(void **state)
 	assert_non_null(strstr(out.reason, "replacement"));
 }
 
+/* klp_force_transition() lets no task wait, wherever it is: reach says nothing any more. */
+static void forced_transition_is_told(void **state)
+{
+	struct hp_klp_snapshot *snap = good();
+	struct hp_read_back out;
+
+	snap->patches[0].forced = true;
+	out = judge(snap);
+	assert_int_equal(out.redirect, HP_REDIRECT_IN_PLACE);
+	assert_non_null(strstr(out.reason, "its transition was forced"));
+}
+
 static void call_to_ftrace_itself_is_in_place(void **state)
 {
 	struct hp_klp_snapshot *snap = good();
@@ -303,6 +315,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_redirect_is_in_place),
+		cmocka_unit_test(forced_transition_is_told),
 		cmocka_unit_test(call_to_ftrace_itself_is_in_place),
 		cmocka_unit_test(entry_that_is_a_nop_is_broken),
 		cmocka_unit_test(entry_behind_endbr64_is_found),

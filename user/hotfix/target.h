@@ -70,6 +70,8 @@ const char *hp_redirect_name(enum hp_redirect redirect);
 struct hp_read_back {
 	enum hp_redirect redirect;
 	char reason[160]; /* what was read, for the report */
+	/* No probe stands in the old body: if one was placed there, somebody has taken it away. */
+	bool body_bare;
 };
 
 #endif

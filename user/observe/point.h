@@ -65,4 +65,9 @@ static inline bool hp_method_counts_misses(enum hp_method method)
 	return method == HP_METHOD_FENTRY || method == HP_METHOD_FENTRY_FEXIT;
 }
 
+static inline bool hp_method_is_kprobe(enum hp_method method)
+{
+	return method == HP_METHOD_KPROBE || method == HP_METHOD_KPROBE_KRETPROBE;
+}
+
 #endif

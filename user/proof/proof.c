@@ -180,6 +180,17 @@ static const char *obstacle(const struct hp_target *target,
 	return NULL;
 }
 
+/* What stands switched off at a point has counted nothing, which is not the same as 0. */
+static void discard_kprobe(struct hp_watch_point *point)
+{
+	if (!point->armed || !hp_method_is_kprobe(point->method))
+		return;
+	point->armed = false;
+	hp_fail(&point->obstacle, HP_E_ATTACH,
+		"the kprobe that was placed is not there: kprobes are switched off "
+		"(/sys/kernel/debug/kprobes/enabled)");
+}
+
 /* The target that took over from @i, or @count. */
 static size_t superseding(const struct hp_proof *proof, size_t i)
 {
@@ -293,11 +304,15 @@ int hp_proof__decide(struct hp_proof *proof, enum hp_pm_state state,
 
 	/* Later livepatches first: a superseded target carries the verdict of its successor. */
 	for (size_t n = proof->count; n-- > 0 && !ret;) {
-		const struct hp_watch_point *old_body;
+		struct hp_watch_point *old_body;
 		size_t with, next = superseding(proof, n);
 
 		shares_old_body(proof, n, &with);
 		old_body = &seen[with].point[HP_POINT_OLD_BODY];
+		if (old_body->armed && redirects[n].read_back.body_bare) {
+			discard_kprobe(old_body);
+			discard_kprobe(&seen[n].point[HP_POINT_NEW_ENTRY]);
+		}
 		fill_target(proof, n, &seen[n], old_body, &redirects[n], &all[n]);
 		if (proof->sites)
 			ret = hp_sites__fill(proof->sites, n, &seen[n].point[HP_POINT_NEW_ENTRY],

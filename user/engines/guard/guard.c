@@ -339,7 +339,8 @@ static int read_back(struct hp_engine_state *state, const struct hp_target *targ
 	for (size_t i = 0; i < count; i++) {
 		struct hp_guard guard;
 
-		out[i] = (struct hp_read_back){ HP_REDIRECT_ABSENT, "there is no such guard" };
+		out[i] = (struct hp_read_back){ .redirect = HP_REDIRECT_ABSENT,
+						.reason = "there is no such guard" };
 		if (hp_guard__open(&guard, targets[i].hotfix, NULL))
 			continue;
 		hp_guard__read_back(&guard, &out[i]);

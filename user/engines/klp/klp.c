@@ -277,6 +277,20 @@ static const struct hp_klp_func *find_func(const struct hp_klp_snapshot *snap,
 	return NULL;
 }
 
+/*
+ * A kprobe is an int3, or a jump once it is optimised (arch/x86/kernel/kprobes/opt.c). While debugfs'
+ * kprobes/enabled is 0 it is neither: it can be placed, and does nothing.
+ */
+static bool is_bare(struct hp_klp_reader *reader, const struct hp_target *t)
+{
+	struct hp_klp_symbol text;
+
+	if (!t->old_addr || !t->entry_size ||
+	    hp_klp_reader__at(reader, t->old_addr + t->entry_size, &text))
+		return false; /* not known */
+	return text.bytes[0] != 0xcc && text.bytes[0] != 0xe9;
+}
+
 static int klp_read_back(struct hp_engine_state *state, const struct hp_target *targets,
 			 size_t count, struct hp_read_back *out, struct hp_error *err)
 {
@@ -290,6 +304,7 @@ static int klp_read_back(struct hp_engine_state *state, const struct hp_target *
 
 		if (func) {
 			hp_klp_snapshot__read_back(snap, patch, object, func, &out[i]);
+			out[i].body_bare = is_bare(state->reader, &targets[i]);
 			continue;
 		}
 		out[i].redirect = HP_REDIRECT_ABSENT;

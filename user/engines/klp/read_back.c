@@ -188,10 +188,13 @@ void hp_klp_snapshot__read_back(const struct hp_klp_snapshot *snap,
 	} else if (func->superseded_by[0]) {
 		say(out, HP_REDIRECT_SUPERSEDED, "%s takes the calls", func->superseded_by);
 	} else {
-		say(out, HP_REDIRECT_IN_PLACE, "the entry calls %s, which leads to %s",
+		say(out, HP_REDIRECT_IN_PLACE, "the entry calls %s, which leads to %s%s",
 		    calls_own_trampoline(func) ? "the livepatch's own trampoline" : "ftrace",
 		    func->nop		? "the old code, on purpose"
 		    : func->new_name[0] ? func->new_name
-					: "the replacement");
+					: "the replacement",
+		    patch->forced
+			    ? "; its transition was forced: tasks may be in the old code still"
+			    : "");
 	}
 }

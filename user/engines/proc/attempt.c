@@ -164,7 +164,7 @@ struct hp_read_back hp_attempt__read_back(struct hp_attempt *a, const struct hp_
 {
 	const struct hp_arch_entry *entry = &site->entry;
 	size_t len = (size_t)entry->skip + entry->length;
-	struct hp_read_back back = { HP_REDIRECT_BROKEN, "" };
+	struct hp_read_back back = { .redirect = HP_REDIRECT_BROKEN };
 	uint8_t code[HP_ARCH_ENTRY_MAX];
 	uint64_t to;
 	int ret;
