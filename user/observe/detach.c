@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "observe/attach.h"
 
 /*
@@ -32,8 +33,10 @@ static void *detach_queue(void *arg)
 	struct queue *queue = arg;
 	size_t i;
 
-	while ((i = atomic_fetch_add(&queue->next, 1)) < queue->count)
+	while ((i = atomic_fetch_add(&queue->next, 1)) < queue->count) {
+		hp_progress("detaching: %zu of %zu probes", i, queue->count);
 		hp_probe__detach(queue->probes[i]);
+	}
 	return NULL;
 }
 
@@ -68,4 +71,5 @@ void hp_probes__detach(struct hp_probe **probes, size_t count)
 	detach_queue(&perfs);
 	while (threads)
 		pthread_join(thread[--threads], NULL);
+	hp_progress_end();
 }

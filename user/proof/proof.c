@@ -104,6 +104,7 @@ void hp_proof__arm(struct hp_proof *proof, enum hp_point_role role, struct hp_ar
 		struct hp_point point = { 0 };
 		size_t with;
 
+		hp_progress("attaching: %zu of %zu targets", i, proof->count);
 		if (role != HP_POINT_NEW_ENTRY && shares_old_body(proof, i, &with))
 			continue;
 		if (proof->opts.point(&proof->targets[i], role, &point))
@@ -112,12 +113,16 @@ void hp_proof__arm(struct hp_proof *proof, enum hp_point_role role, struct hp_ar
 			point.trampoline = false;
 		hp_watch__arm(proof->watch, i, &point, opts.time);
 	}
+	hp_progress_end();
 }
 
 void hp_proof__disarm(struct hp_proof *proof, enum hp_point_role role)
 {
-	for (size_t i = 0; i < proof->count; i++)
+	for (size_t i = 0; i < proof->count; i++) {
+		hp_progress("detaching: %zu of %zu targets", i, proof->count);
 		hp_watch__disarm(proof->watch, i, role);
+	}
+	hp_progress_end();
 }
 
 int hp_proof__window(struct hp_proof *proof, const struct hp_window *window, struct hp_error *err)
