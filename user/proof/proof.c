@@ -285,6 +285,15 @@ static void decide_target(const struct hp_proof *proof, size_t i,
 	out->verdict = hp_verdict__decide(&evidence, out->reason, sizeof(out->reason));
 }
 
+/* Where a target was not seen nobody knows what the workload called; one that is not there, it did not. */
+static void add_scoped(struct hp_exercise_result *exercise, const struct hp_verify_target *t)
+{
+	if (t->scoped == HP_COUNT_UNKNOWN && t->target.new_addr)
+		exercise->calls = HP_COUNT_UNKNOWN;
+	else if (t->scoped != HP_COUNT_UNKNOWN && exercise->calls != HP_COUNT_UNKNOWN)
+		exercise->calls += t->scoped;
+}
+
 int hp_proof__decide(struct hp_proof *proof, enum hp_pm_state state,
 		     const struct hp_redirect_state *redirects, const bool *hidden,
 		     struct hp_verify_report *report, struct hp_error *err)
@@ -334,8 +343,8 @@ int hp_proof__decide(struct hp_proof *proof, enum hp_pm_state state,
 
 		hp_watch_result_free(&seen[i]);
 		into->targets[into->target_count++] = all[i];
-		if (into == report && all[i].scoped != HP_COUNT_UNKNOWN)
-			report->exercise.calls += all[i].scoped;
+		if (into == report)
+			add_scoped(&report->exercise, &all[i]);
 	}
 	hp_verify_report__free(&unshown);
 	report->window_ns = proof->window.ns;
