@@ -38,10 +38,10 @@ struct options {
  * "FUNCTION", or "OBJECT:FUNCTION" for one of a module; "FUNCTION,N" is the N-th of that name, as
  * in a livepatch's sympos.
  */
-static void split_name(const char *operand, struct hp_target *out)
+static int split_name(const char *operand, struct hp_target *out, struct hp_error *err)
 {
 	const char *colon = strchr(operand, ':');
-	char *comma;
+	char *comma, *end;
 
 	memset(out, 0, sizeof(*out));
 	snprintf(out->object, sizeof(out->object), "%.*s",
@@ -49,10 +49,15 @@ static void split_name(const char *operand, struct hp_target *out)
 		 colon ? operand : "vmlinux");
 	snprintf(out->symbol, sizeof(out->symbol), "%s", colon ? colon + 1 : operand);
 	comma = strchr(out->symbol, ',');
-	if (comma) {
-		out->sympos = strtoull(comma + 1, NULL, 10);
-		*comma = '\0';
-	}
+	if (!comma)
+		return 0;
+	*comma = '\0';
+	errno = 0;
+	out->sympos = comma[1] >= '1' && comma[1] <= '9' ? strtoull(comma + 1, &end, 10) : 0;
+	if (!out->sympos || errno || *end)
+		return hp_fail(err, HP_E_USAGE, "'%s' is no position, which is 1 or more, in '%s'",
+			       comma + 1, operand);
+	return 0;
 }
 
 /* The livepatch's target that takes the calls of @wanted, or NULL. */
@@ -87,7 +92,9 @@ static int find_targets(struct hp_session *session, const struct options *opts, 
 		const struct hp_target *replaced;
 		struct hp_error why = { 0 };
 
-		split_name(names[i], &targets[i]);
+		ret = split_name(names[i], &targets[i], err);
+		if (ret)
+			return ret;
 		replaced = find_replaced(all, all_count, &targets[i], !strchr(names[i], ':'),
 					 opts->livepatch);
 		if (replaced) {
