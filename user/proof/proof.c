@@ -285,7 +285,7 @@ static void decide_target(const struct hp_proof *proof, size_t i,
 	out->verdict = hp_verdict__decide(&evidence, out->reason, sizeof(out->reason));
 }
 
-/* Where a target was not seen nobody knows what the workload called; one that is not there, it did not. */
+/* Nobody knows how often a target was called that was not seen; one that is not there, never. */
 static void add_scoped(struct hp_exercise_result *exercise, const struct hp_verify_target *t)
 {
 	if (t->scoped == HP_COUNT_UNKNOWN && t->target.new_addr)
