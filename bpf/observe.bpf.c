@@ -298,7 +298,7 @@ static __always_inline __u64 pointer_value(__u64 *scratch, void *pointer)
  * without one. Where that cannot be done the call has no time: user space sees that it is missing
  * in the histogram.
  */
-static __always_inline void push_frame(__u32 state, void *pointer, __u64 sp)
+static __always_inline void push_frame(__u32 state, void *pointer, __u64 sp, bool user)
 {
 	struct frames *frames;
 	struct frame *frame;
@@ -311,10 +311,13 @@ static __always_inline void push_frame(__u32 state, void *pointer, __u64 sp)
 	if (pointer)
 		sp = pointer_value(&frames->scratch, pointer);
 	depth = frames->depth;
-	/* Stacks grow down: a frame at or below this one lost its exit (missed, or disarmed). */
+	/*
+	 * Stacks grow down: a frame at or below this one lost its exit (missed, disarmed, or left by
+	 * longjmp or an exception). A stack of a process has any size; most threads have only one.
+	 */
 	if (depth - 1 < MAX_FRAMES) {
 		frame = &frames->frame[depth - 1];
-		if (same_stack(frame->sp, sp) && frame->sp <= sp)
+		if ((user || same_stack(frame->sp, sp)) && frame->sp <= sp)
 			depth--;
 	}
 	if (depth >= MAX_FRAMES)
@@ -453,7 +456,7 @@ int time_fentry(void *ctx)
 	if (state != HP_PM_OFF && count_call(shard, ctx, state)) {
 		attribute_call(state, ctx, false);
 		if (!enter_shard(shard, state, ctx))
-			push_frame(state, ctx, 0);
+			push_frame(state, ctx, 0, false);
 	}
 	return 0;
 }
@@ -495,7 +498,7 @@ int time_kprobe(struct pt_regs *ctx)
 
 	if (state != HP_PM_OFF && count_call(own_shard(), NULL, state)) {
 		attribute_call(state, ctx, true);
-		push_frame(state, NULL, PT_REGS_SP(ctx));
+		push_frame(state, NULL, PT_REGS_SP(ctx), false);
 	}
 	return 0;
 }
@@ -531,7 +534,17 @@ int count_uprobe(struct pt_regs *ctx)
 	return 0;
 }
 
-/* The stack pointer of a kretprobe stands where the return address was, or just above it. */
+SEC("template/kprobe")
+int time_uprobe(struct pt_regs *ctx)
+{
+	__u32 state = target_state();
+
+	if (state != HP_PM_OFF && count_call(own_shard(), NULL, state))
+		push_frame(state, NULL, PT_REGS_SP(ctx), true);
+	return 0;
+}
+
+/* The stack pointer of a kretprobe, or uretprobe, stands where the return address was, or just above it. */
 #define KRETPROBE_SP_SLACK 16
 
 SEC("template/kprobe")

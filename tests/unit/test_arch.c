@@ -184,13 +184,57 @@ static void test_gadgets(void **state)
 	assert_int_equal(restore, SIZE_MAX);
 }
 
+/* Where a function returns; -EXDEV when it may be left in another way. */
+static void returns(void **state)
+{
+	uint64_t at[2];
+
+	/* test; je +3; xor; ret; mov; repz ret */
+	assert_int_equal(hp_arch__returns(BYTES(0x85, 0xff, 0x74, 0x03, 0x31, 0xc0, 0xc3, 0x89,
+						0xf8, 0xf3, 0xc3),
+					  at, 2),
+			 2);
+	assert_int_equal(at[0], 6);
+	assert_int_equal(at[1], 9);
+	assert_int_equal(hp_arch__returns(BYTES(0xc3, 0xc3, 0xc3), at, 2), -E2BIG);
+	/* a jump behind the function's end; through a register; through memory; none at all */
+	assert_int_equal(hp_arch__returns(BYTES(0xeb, 0x10, 0xc3), at, 2), -EXDEV);
+	assert_int_equal(hp_arch__returns(BYTES(0x74, 0x10, 0xc3), at, 2), -EXDEV);
+	assert_int_equal(hp_arch__returns(BYTES(0x3e, 0xff, 0xe0, 0xc3), at, 2), -EXDEV);
+	assert_int_equal(hp_arch__returns(BYTES(0xff, 0x25, 0, 0, 0, 0, 0xc3), at, 2), -EXDEV);
+	assert_int_equal(hp_arch__returns(BYTES(0x0f, 0x0b), at, 2), -EXDEV);
+	/* calls are none of those, even behind the end */
+	assert_int_equal(hp_arch__returns(BYTES(0xe8, 0, 1, 0, 0, 0xc3), at, 2), 1);
+	assert_int_equal(hp_arch__returns(BYTES(0x06, 0xc3), at, 2), -EILSEQ);
+}
+
+static void emulated(void **state)
+{
+	assert_true(hp_arch__probe_is_emulated(BYTES(0x55)));	    /* push %rbp */
+	assert_true(hp_arch__probe_is_emulated(BYTES(0x41, 0x57))); /* push %r15 */
+	assert_true(hp_arch__probe_is_emulated(BYTES(0x90)));
+	assert_false(hp_arch__probe_is_emulated(BYTES(0x41, 0x89, 0xf8))); /* mov */
+	assert_false(hp_arch__probe_is_emulated(BYTES(ENDBR64)));
+	assert_false(hp_arch__probe_is_emulated(BYTES(0x48, 0x83, 0xec, 0x08))); /* sub, %rsp */
+	/* Those to measure on are what they say, and return where it is said. */
+	assert_true(hp_arch__probe_is_emulated((void *)hp_arch_empty_emulated, 1));
+	assert_false(hp_arch__probe_is_emulated((void *)hp_arch_empty_stepped, 1));
+	assert_int_equal(((uint8_t *)hp_arch_empty_emulated)[HP_ARCH_EMPTY_RETURN], 0xc3);
+	assert_int_equal(((uint8_t *)hp_arch_empty_stepped)[HP_ARCH_EMPTY_RETURN], 0xc3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_entry_has_room),	 cmocka_unit_test(test_entry_uses_padding),
-		cmocka_unit_test(test_jump_round_trip),	 cmocka_unit_test(test_body_offset),
-		cmocka_unit_test(test_jumps_into_entry), cmocka_unit_test(test_restart),
+		cmocka_unit_test(test_entry_has_room),
+		cmocka_unit_test(test_entry_uses_padding),
+		cmocka_unit_test(test_jump_round_trip),
+		cmocka_unit_test(test_body_offset),
+		cmocka_unit_test(test_jumps_into_entry),
+		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_gadgets),
+		cmocka_unit_test(returns),
+		cmocka_unit_test(emulated),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,6 +98,26 @@ static void from_apply(void **state)
 	hp_measure_report__free(&back);
 }
 
+/* Of processes: with the file's build-id, and how the probes' cost varied. */
+static void keeps_processes(void **state)
+{
+	struct hp_measure_report *report = *state, back;
+	struct hp_measure_side *side = &report->functions[0].side[HP_MEASURE_OLD];
+
+	strcpy(report->functions[0].object_id, "0123ab");
+	side->method = hp_method_name(HP_METHOD_UPROBE_URETPROBE_STEPPED);
+	side->processes = 3;
+	side->probe_spread = 2500.5;
+	write_json(hp_measure_report__json(report));
+	assert_int_equal(hp_measure_report__read(&back, path, NULL), 0);
+	assert_string_equal(back.functions[0].object_id, "0123ab");
+	side = &back.functions[0].side[HP_MEASURE_OLD];
+	assert_int_equal(side->processes, 3);
+	assert_true(side->probe_spread == 2500.5);
+	assert_string_equal(side->method, "uprobe+uretprobe, stepped");
+	hp_measure_report__free(&back);
+}
+
 /* The missing side moves, with its source; it is not handed on to a third run. */
 static void completes_once(void **state)
 {
@@ -204,6 +224,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(same_numbers, setup, teardown),
 		cmocka_unit_test_setup_teardown(from_apply, setup, teardown),
+		cmocka_unit_test_setup_teardown(keeps_processes, setup, teardown),
 		cmocka_unit_test_setup_teardown(completes_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(refuses, setup, teardown),
 		cmocka_unit_test_setup_teardown(refuses_no_json, setup, teardown),

@@ -92,6 +92,35 @@ static void no_difference(void **state)
 	assert_contains(text, "\033[1mdo_getpgid\033[0m");
 }
 
+/* Of processes: how the probes' cost varies is part of the interval. */
+static void probes_of_processes(void **state)
+{
+	struct hp_measure_report *report = *state;
+	struct hp_measure_side *old = start(report->functions, HP_MEASURE_OLD, "f", 20000, 400);
+	struct hp_measure_side *new = start(report->functions, HP_MEASURE_NEW, "g", 23000, 400);
+	_cleanup_free_ char *text = NULL;
+
+	old->processes = 1;
+	new->processes = 3;
+	old->method = new->method = hp_method_name(HP_METHOD_UPROBES);
+	old->probe_spread = new->probe_spread = 2000;
+	assert_int_equal(hp_measure_report__finish(report, 1), 0);
+	assert_false(report->functions->comparison.mean.significant);
+	text = print(report, false);
+	assert_contains(text, "new: g timed by uprobes in 3 processes for 5 s, net of the probe's "
+			      "own 120 ns, which varies by 2 us\n");
+	assert_contains(text, "mean: no difference can be shown (95 % interval -1");
+	assert_contains(text, "nanoseconds drown in that\n");
+	free(text);
+	new->probe_spread = 500;
+	assert_int_equal(hp_measure_report__finish(report, 1), 0);
+	assert_true(report->functions->comparison.mean.significant);
+	assert_true(report->functions->comparison.mean.low < 501);
+	text = print(report, false);
+	assert_contains(text, "mean: new is slower by 3 us");
+	assert_valid("measure", hp_measure_report__json(report));
+}
+
 static void too_few_calls(void **state)
 {
 	struct hp_measure_report *report = *state;
@@ -188,6 +217,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(both_sides, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_difference, setup, teardown),
+		cmocka_unit_test_setup_teardown(probes_of_processes, setup, teardown),
 		cmocka_unit_test_setup_teardown(too_few_calls, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_side_only, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_measured, setup, teardown),

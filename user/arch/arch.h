@@ -59,6 +59,30 @@ bool hp_arch__jumps_into_entry(const uint8_t *code, size_t len, const struct hp_
 bool hp_arch__is_indirect_jump(const uint8_t *code, size_t len);
 bool hp_arch__is_indirect_call(const uint8_t *code, size_t len);
 
+/* probes */
+
+/*
+ * True if the kernel emulates the instruction @code when a uprobe stands there. Others it runs
+ * elsewhere, with one trap more, for which a timing has to allow.
+ */
+bool hp_arch__probe_is_emulated(const uint8_t *code, size_t len);
+
+/*
+ * Where the function @code returns: the offsets of all its return instructions, at most @max.
+ * Returns how many there are; -EXDEV when it may be left in another way (a jump to another
+ * function), -EILSEQ when part of it is no code, -E2BIG when there are more.
+ */
+int hp_arch__returns(const uint8_t *code, size_t len, uint64_t *offsets, size_t max);
+
+/*
+ * Functions that do nothing, to measure on what a probe costs: one begins with an instruction that
+ * is emulated, the other with one that is not. Each has one return, at the offset below.
+ */
+void hp_arch_empty_emulated(void);
+void hp_arch_empty_stepped(void);
+
+#define HP_ARCH_EMPTY_RETURN 2
+
 /* relocations */
 
 extern const uint16_t hp_arch_elf_machine; /* EM_* */

@@ -3,6 +3,7 @@
 #include "observe/attach.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <linux/perf_event.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -302,32 +304,66 @@ int hp_probe__attach_kprobe(struct hp_probe *probe, const struct hp_template *te
 	return enable(probe, open_kprobe(point, ret), point, "kprobe", err);
 }
 
-/* The same for the uprobe PMU (kernel commit 33ea4b24277b): every process, on any CPU. */
-static int open_uprobe(const struct hp_point *point)
+/* The same for the uprobe PMU (kernel commit 33ea4b24277b): one process, or all with -1; any CPU. */
+static int open_uprobe(const char *path, uint64_t file_offset, pid_t pid, bool ret)
 {
 	struct perf_event_attr attr = { .size = sizeof(attr) };
 	int type = read_number(UPROBE_PMU "type", "");
+	int bit = ret ? read_number(UPROBE_PMU "format/retprobe", "config:") : 0;
 	int fd;
 
 	if (type < 0)
 		return type;
+	if (bit < 0)
+		return bit;
 	attr.type = (__u32)type;
-	attr.uprobe_path = (uintptr_t)point->path;
-	attr.probe_offset = point->file_offset;
-	fd = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	if (ret)
+		attr.config |= 1ull << bit;
+	attr.uprobe_path = (uintptr_t)path;
+	attr.probe_offset = file_offset;
+	fd = (int)syscall(SYS_perf_event_open, &attr, pid, pid < 0 ? 0 : -1, -1,
+			  PERF_FLAG_FD_CLOEXEC);
 	return fd < 0 ? -errno : fd;
+}
+
+int hp_probe__load_uprobe(const struct hp_template *template, const struct hp_point *point,
+			  const struct hp_place *place, struct hp_error *err)
+{
+	int fd = load_copy(template, place, 0, &nothing, err);
+
+	return fd < 0 ? cannot_load(template, point->symbol, fd, err) : fd;
 }
 
 int hp_probe__attach_uprobe(struct hp_probe *probe, const struct hp_template *template,
 			    const struct hp_point *point, const struct hp_place *place,
 			    struct hp_error *err)
 {
-	int fd;
+	int fd = hp_probe__load_uprobe(template, point, place, err);
 
 	*probe = HP_PROBE_NONE;
-	fd = load_copy(template, place, 0, &nothing, err);
 	if (fd < 0)
-		return cannot_load(template, point->symbol, fd, err);
+		return fd;
 	probe->prog_fd = fd;
-	return enable(probe, open_uprobe(point), point, "uprobe", err);
+	return enable(probe, open_uprobe(point->path, point->file_offset, -1, false), point,
+		      "uprobe", err);
+}
+
+int hp_probe__attach_uprobe_of(struct hp_probe *probe, int prog_fd, const struct hp_point *point,
+			       uint64_t file_offset, pid_t pid, bool ret, struct hp_error *err)
+{
+	int result;
+
+	*probe = HP_PROBE_NONE;
+	probe->prog_fd = fcntl(prog_fd, F_DUPFD_CLOEXEC, 0);
+	if (probe->prog_fd < 0)
+		return hp_fail_errno(err, HP_E_ATTACH, -errno, "cannot place a uprobe at %s",
+				     point->symbol);
+	result = enable(probe, open_uprobe(point->path, file_offset, pid, ret), point,
+			ret ? "uretprobe" : "uprobe", err);
+	/* The event keeps the program; there may be many of them. */
+	if (!result) {
+		close(probe->prog_fd);
+		probe->prog_fd = -1;
+	}
+	return result;
 }

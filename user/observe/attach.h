@@ -61,6 +61,17 @@ int hp_probe__attach_kprobe(struct hp_probe *probe, const struct hp_template *te
 			    const struct hp_point *point, const struct hp_place *place, bool ret,
 			    struct hp_error *err);
 
+/* Load a copy of @template for uprobes at @place. A descriptor or a negative errno. */
+int hp_probe__load_uprobe(const struct hp_template *template, const struct hp_point *point,
+			  const struct hp_place *place, struct hp_error *err);
+
+/*
+ * Run @prog_fd at @file_offset of the point's file, in process @pid alone; with @ret when the
+ * function that begins there returns. The descriptor stays the caller's.
+ */
+int hp_probe__attach_uprobe_of(struct hp_probe *probe, int prog_fd, const struct hp_point *point,
+			       uint64_t file_offset, pid_t pid, bool ret, struct hp_error *err);
+
 /* A uprobe at the point's file offset, in every process that maps the file, now and later. */
 int hp_probe__attach_uprobe(struct hp_probe *probe, const struct hp_template *template,
 			    const struct hp_point *point, const struct hp_place *place,

@@ -26,9 +26,21 @@ const char *hp_method_name(enum hp_method method)
 		[HP_METHOD_KPROBE] = "kprobe",
 		[HP_METHOD_KPROBE_KRETPROBE] = "kprobe+kretprobe",
 		[HP_METHOD_UPROBE] = "uprobe",
+		[HP_METHOD_UPROBES] = "uprobes",
+		[HP_METHOD_UPROBES_STEPPED] = "uprobes, stepped",
+		[HP_METHOD_UPROBE_URETPROBE] = "uprobe+uretprobe",
+		[HP_METHOD_UPROBE_URETPROBE_STEPPED] = "uprobe+uretprobe, stepped",
 	};
 
 	return names[method];
+}
+
+enum hp_method hp_method_find(const char *name)
+{
+	for (int method = HP_METHOD_NONE; method < HP_METHODS; method++)
+		if (!strcmp(hp_method_name(method), name))
+			return method;
+	return HP_METHOD_NONE;
 }
 
 static int set_map_sizes(struct observe_bpf *skel, size_t targets, const struct hp_observer_opts *o)
@@ -87,6 +99,7 @@ static int load(struct hp_observer *obs, const struct hp_observer_opts *opts)
 	bpf_program__set_autoload(skel->progs.time_fexit, opts->time);
 	bpf_program__set_autoload(skel->progs.time_kprobe, opts->time);
 	bpf_program__set_autoload(skel->progs.time_kretprobe, opts->time);
+	bpf_program__set_autoload(skel->progs.time_uprobe, opts->time);
 	bpf_program__set_autoload(skel->progs.calibrate_run, opts->time);
 	ret = set_map_sizes(skel, obs->targets, opts);
 	ret = ret ?: observe_bpf__load(skel);
@@ -169,6 +182,7 @@ void hp_observer__close(struct hp_observer *obs)
 	hp_probes__detach(probes, count);
 	free(probes);
 	for (size_t i = 0; i < slots; i++) {
+		hp_observer__disarm_processes(&obs->points[i]);
 		disarm_point(&obs->points[i]);
 		hp_shared__free(&obs->points[i].shards);
 	}
@@ -190,7 +204,7 @@ static const struct hp_template *template_of(struct hp_observer *obs,
 	return hp_templates__find(&obs->templates, program);
 }
 
-static struct hp_place place_of(struct hp_observer *obs, uint32_t slot)
+struct hp_place hp_observer__place(struct hp_observer *obs, uint32_t slot)
 {
 	return (struct hp_place){
 		.slot = slot,
@@ -205,7 +219,7 @@ static int arm_trampoline(struct hp_observer *obs, const struct hp_point *point,
 {
 	const struct hp_template *entry = template_of(obs, obs->skel->progs.time_fentry);
 	const struct hp_template *exit = template_of(obs, obs->skel->progs.time_fexit);
-	struct hp_place place = place_of(obs, slot);
+	struct hp_place place = hp_observer__place(obs, slot);
 	struct armed_point *p = &obs->points[slot];
 	int ret;
 
@@ -229,7 +243,7 @@ static int arm_kprobe(struct hp_observer *obs, const struct hp_point *point, uin
 {
 	const struct hp_template *entry = template_of(obs, obs->skel->progs.time_kprobe);
 	const struct hp_template *exit = template_of(obs, obs->skel->progs.time_kretprobe);
-	struct hp_place place = place_of(obs, slot);
+	struct hp_place place = hp_observer__place(obs, slot);
 	struct armed_point *p = &obs->points[slot];
 	struct hp_point behind = *point;
 	int ret;
@@ -258,7 +272,7 @@ static int attach(struct hp_observer *obs, const struct hp_point *point, uint32_
 	struct hp_error first = { 0 };
 
 	if (point->path) {
-		struct hp_place place = place_of(obs, slot);
+		struct hp_place place = hp_observer__place(obs, slot);
 
 		*method = HP_METHOD_UPROBE;
 		return hp_probe__attach_uprobe(&obs->points[slot].entry,
@@ -284,25 +298,35 @@ static void forget_frames(const struct hp_observer *obs, const struct armed_poin
 		shards[i].frame = 0;
 }
 
+int hp_observer__make_shards(struct hp_observer *obs, uint32_t slot, const struct hp_point *point,
+			     struct hp_error *err)
+{
+	struct hp_shared *shards = &obs->points[slot].shards;
+	int ret = 0;
+
+	if (!shards->value)
+		ret = hp_shared__create(shards, "shards", obs->shards * sizeof(struct hp_shard));
+	return ret ? hp_fail_errno(err, HP_E_OBSERVER, ret, "no memory to count the calls of %s in",
+				   point->symbol)
+		   : 0;
+}
+
 int hp_observer__arm(struct hp_observer *obs, size_t target, const struct hp_point *point,
 		     bool time, enum hp_method *method, struct hp_error *err)
 {
 	uint32_t slot = (uint32_t)HP_SLOT(target, point->role);
 	struct armed_point *p = &obs->points[slot];
 	enum hp_method used = HP_METHOD_NONE;
-	int ret = 0;
+	int ret;
 
 	if (method)
 		*method = HP_METHOD_NONE;
 	if (time && (!obs->time || point->path))
 		return hp_fail(err, HP_E_INTERNAL, "calls at this point are not timed");
 	disarm_point(p);
-	if (!p->shards.value)
-		ret = hp_shared__create(&p->shards, "shards",
-					obs->shards * sizeof(struct hp_shard));
+	ret = hp_observer__make_shards(obs, slot, point, err);
 	if (ret)
-		return hp_fail_errno(err, HP_E_OBSERVER, ret,
-				     "no memory to count the calls of %s in", point->symbol);
+		return ret;
 	forget_frames(obs, p);
 	ret = attach(obs, point, slot, time, &used, err);
 	if (ret)

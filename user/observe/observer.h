@@ -47,6 +47,15 @@ HP_DEFINE_CLEANUP(struct hp_observer *, hp_observer__close)
 int hp_observer__arm(struct hp_observer *obs, size_t target, const struct hp_point *point,
 		     bool time, enum hp_method *method, struct hp_error *err);
 
+/*
+ * Time the calls of one process at @point, which is in user space. May be called for several
+ * processes, whose times come together; they stay until the observer is closed. *method (may be
+ * NULL) says which way it was.
+ */
+int hp_observer__time_process(struct hp_observer *obs, size_t target, const struct hp_point *point,
+			      const struct hp_timing *timing, enum hp_method *method,
+			      struct hp_error *err);
+
 /* Stop observing a point, keep its counters. No-op when it is not armed. */
 void hp_observer__disarm(struct hp_observer *obs, size_t target, enum hp_point_role role);
 
@@ -96,7 +105,8 @@ int hp_observer__read_process(struct hp_observer *obs, size_t target, enum hp_po
 /*
  * What @method itself adds between its entry and exit: the histogram of 1000 calls of an empty
  * kernel function made for such tests (bpf_fentry_test1()). Nanoseconds. Measured when the first
- * point is armed that way, before its calls are counted; here if that failed.
+ * point is armed that way, before its calls are counted; here if that failed. For functions of
+ * processes it is an empty function of this one.
  */
 int hp_observer__calibrate(struct hp_observer *obs, enum hp_method method, struct hp_hist *out,
 			   struct hp_error *err);

@@ -6,6 +6,7 @@
 
 #include <bpf/bpf.h>
 
+#include "observe/hist.h"
 #include "observe/observer_internal.h"
 
 #define RUNS 1000
@@ -32,6 +33,41 @@ static int run(struct hp_observer *obs, size_t target, struct hp_error *err)
 	return ret ? hp_fail_errno(err, HP_E_OBSERVER, ret, "cannot run the calibration") : 0;
 }
 
+int hp_observer__keep_cost(struct hp_observer *obs, enum hp_method method, struct hp_error *err)
+{
+	struct hp_hist *hist = calloc(1, sizeof(*hist));
+	int ret;
+
+	if (!hist)
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	ret = hp_observer__read_hist(obs, HP_COST_TARGET(obs), HP_POINT_OLD_ENTRY, HP_PM_BASELINE,
+				     hist);
+	/* One histogram for all ways: what is not of this one was there before. */
+	for (int other = 0; other < HP_METHODS && !ret; other++) {
+		const struct hp_hist *before = obs->cost[other];
+
+		if (!before)
+			continue;
+		hist->count -= before->count;
+		hist->sum -= before->sum;
+		for (size_t i = 0; i < HP_HIST_BUCKETS; i++)
+			hist->bucket[i] -= before->bucket[i];
+	}
+	if (!ret && !hist->count)
+		ret = -ENODATA;
+	if (ret) {
+		free(hist);
+		return hp_fail_errno(err, HP_E_OBSERVER, ret, "cannot read the calibration");
+	}
+	if (obs->cost[method]) {
+		hp_hist__merge(obs->cost[method], hist);
+		free(hist);
+	} else {
+		obs->cost[method] = hist;
+	}
+	return 0;
+}
+
 int hp_observer__measure_cost(struct hp_observer *obs, enum hp_method method, struct hp_error *err)
 {
 	struct hp_point point = {
@@ -42,9 +78,11 @@ int hp_observer__measure_cost(struct hp_observer *obs, enum hp_method method, st
 	};
 	size_t target = HP_COST_TARGET(obs);
 	enum hp_method used;
-	struct hp_hist *hist;
 	int ret;
 
+	/* What uprobes cost changes with the load: it is measured before the calls, and behind them. */
+	if (hp_method_times_processes(method))
+		return hp_observer__measure_process_cost(obs, method, err);
 	if (obs->cost[method])
 		return 0;
 	ret = hp_observer__arm(obs, target, &point, true, &used, err);
@@ -57,16 +95,7 @@ int hp_observer__measure_cost(struct hp_observer *obs, enum hp_method method, st
 	if (used != method)
 		return hp_fail(err, HP_E_OBSERVER, "calibrated with %s instead of %s",
 			       hp_method_name(used), hp_method_name(method));
-	hist = calloc(1, sizeof(*hist));
-	if (!hist)
-		return hp_fail(err, HP_E_NOMEM, "out of memory");
-	ret = hp_observer__read_hist(obs, target, point.role, HP_PM_BASELINE, hist);
-	if (ret) {
-		free(hist);
-		return hp_fail_errno(err, HP_E_OBSERVER, ret, "cannot read the calibration");
-	}
-	obs->cost[method] = hist;
-	return 0;
+	return hp_observer__keep_cost(obs, method, err);
 }
 
 int hp_observer__calibrate(struct hp_observer *obs, enum hp_method method, struct hp_hist *out,

@@ -16,6 +16,8 @@ struct armed_point {
 	uint64_t misses;      /* of probes that were disarmed since */
 	struct hp_shared shards;
 	bool timed;
+	struct hp_probe *of_processes; /* the probes of each, when it is timed in user space */
+	size_t of_process_count;
 };
 
 struct hp_observer {
@@ -35,6 +37,21 @@ struct hp_observer {
 
 /* The target of the points at which the observer measures itself. */
 #define HP_COST_TARGET(obs) ((obs)->targets - 1)
+
+/* The counters of a point, made unless they are there. */
+int hp_observer__make_shards(struct hp_observer *obs, uint32_t slot, const struct hp_point *point,
+			     struct hp_error *err);
+struct hp_place hp_observer__place(struct hp_observer *obs, uint32_t slot);
+
+/* Take the probes of processes away. */
+void hp_observer__disarm_processes(struct armed_point *point);
+
+/* The same as below, for functions of processes. */
+int hp_observer__measure_process_cost(struct hp_observer *obs, enum hp_method method,
+				      struct hp_error *err);
+
+/* Keep the times of the cost target that came since as those of @method. */
+int hp_observer__keep_cost(struct hp_observer *obs, enum hp_method method, struct hp_error *err);
 
 /* Measure what @method costs, unless that was done already. */
 int hp_observer__measure_cost(struct hp_observer *obs, enum hp_method method, struct hp_error *err);

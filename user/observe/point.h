@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "hotproof/patch_map.h"
 
@@ -38,6 +39,22 @@ struct hp_point {
 	uint64_t file_offset;
 };
 
+/*
+ * How calls of one process are timed at a point in user space, which is a function's entry. Only
+ * that process has the probes: at the entry of a target they may stand in processes that are not
+ * patched while others are (docs/kernel-hazards.md, 2).
+ */
+struct hp_timing {
+	pid_t pid;
+	bool stepped; /* the kernel does not emulate the entry's first instruction */
+	/*
+	 * The file offsets of all the function's returns. None: the return address on the stack is
+	 * taken over (uretprobe), which is not for processes that unwind their own stacks.
+	 */
+	const uint64_t *returns;
+	size_t return_count;
+};
+
 /* How a point is observed; chosen by trying. */
 enum hp_method {
 	HP_METHOD_NONE,
@@ -46,10 +63,24 @@ enum hp_method {
 	HP_METHOD_KPROBE,
 	HP_METHOD_KPROBE_KRETPROBE,
 	HP_METHOD_UPROBE,
+	/* Of functions of processes, timed. "Stepped": see struct hp_timing. */
+	HP_METHOD_UPROBES, /* at the entry and at each return */
+	HP_METHOD_UPROBES_STEPPED,
+	HP_METHOD_UPROBE_URETPROBE,
+	HP_METHOD_UPROBE_URETPROBE_STEPPED,
 	HP_METHODS,
 };
 
 const char *hp_method_name(enum hp_method method);
+
+/* The method called @name; HP_METHOD_NONE when there is none. */
+enum hp_method hp_method_find(const char *name);
+
+/* True if calls of functions of processes are timed this way: microseconds are added to each. */
+static inline bool hp_method_times_processes(enum hp_method method)
+{
+	return method >= HP_METHOD_UPROBES && method < HP_METHODS;
+}
 
 /* A count that could not be taken: "-" in text, null in JSON. Never print a 0 in its place. */
 #define HP_COUNT_UNKNOWN UINT64_MAX

@@ -85,31 +85,31 @@ int hp_cost__collect(struct hp_proof *proof, enum hp_measure_which side, enum hp
 	return ret;
 }
 
-/* The median that @method adds to a call: measured once for each way that was used. */
-static int probe_cost(struct hp_proof *proof, const char *method, double *cost,
+/* The median that @method adds to a call, and its spread: measured once for each way that was used. */
+static int probe_cost(struct hp_observer *obs, const char *method, double *cost, double *spread,
 		      struct hp_error *err)
 {
-	struct hp_observer *obs = hp_watch__observer(hp_proof__watch(proof));
-	enum hp_method m = !strcmp(method, hp_method_name(HP_METHOD_FENTRY_FEXIT))
-				   ? HP_METHOD_FENTRY_FEXIT
-				   : HP_METHOD_KPROBE_KRETPROBE;
+	enum hp_method m = hp_method_find(method);
 	_cleanup_free_ struct hp_hist *hist = calloc(1, sizeof(*hist));
 	int ret;
 
 	if (!hist)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	ret = hp_observer__calibrate(obs, m, hist, err);
-	if (!ret)
-		*cost = hp_hist__percentile(hist, 50);
-	return ret;
+	if (ret)
+		return ret;
+	*cost = hp_hist__percentile(hist, 50);
+	*spread = hp_hist__percentile(hist, 90) - hp_hist__percentile(hist, 10);
+	return 0;
 }
 
-int hp_cost__finish(struct hp_proof *proof, struct hp_measure_report *report, struct hp_error *err)
+int hp_cost__compare(struct hp_observer *obs, struct hp_measure_report *report,
+		     struct hp_error *err)
 {
 	struct {
 		const char *method;
-		double cost;
-	} known[2] = { 0 };
+		double cost, spread;
+	} known[HP_METHODS] = { 0 };
 	size_t known_count = 0;
 	int ret;
 
@@ -123,14 +123,21 @@ int hp_cost__finish(struct hp_proof *proof, struct hp_measure_report *report, st
 		while (k < known_count && strcmp(known[k].method, side->method))
 			k++;
 		if (k == known_count) {
-			ret = probe_cost(proof, side->method, &known[k].cost, err);
+			ret = probe_cost(obs, side->method, &known[k].cost, &known[k].spread, err);
 			if (ret)
 				return ret;
 			known[k].method = side->method;
 			known_count++;
 		}
 		side->probe_cost = known[k].cost;
+		if (side->processes)
+			side->probe_spread = known[k].spread;
 	}
 	ret = hp_measure_report__finish(report, (uint64_t)time(NULL));
 	return ret ? hp_fail_errno(err, HP_E_NOMEM, ret, "old and new cannot be compared") : 0;
+}
+
+int hp_cost__finish(struct hp_proof *proof, struct hp_measure_report *report, struct hp_error *err)
+{
+	return hp_cost__compare(hp_watch__observer(hp_proof__watch(proof)), report, err);
 }

@@ -20,4 +20,8 @@ int hp_cost__collect(struct hp_proof *proof, enum hp_measure_which side, enum hp
  */
 int hp_cost__finish(struct hp_proof *proof, struct hp_measure_report *report, struct hp_error *err);
 
+/* The same for sides that @obs timed, however they came into @report. */
+int hp_cost__compare(struct hp_observer *obs, struct hp_measure_report *report,
+		     struct hp_error *err);
+
 #endif

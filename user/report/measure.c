@@ -65,11 +65,20 @@ void hp_measure_report__complete(struct hp_measure_report *report,
 	}
 }
 
+/* How far the probes' cost of the two sides may differ, which no number of calls makes less. */
+static void widen(struct hp_difference *d, double by)
+{
+	d->low -= by;
+	d->high += by;
+	d->significant = d->low > 0 || d->high < 0;
+}
+
 static int compare(struct hp_measure_function *function, uint64_t seed)
 {
 	const struct hp_measure_side *side = function->side;
 	struct hp_bootstrap_opts opts = { .seed = seed };
 	struct hp_bootstrap_side sides[HP_MEASURE_SIDES];
+	int ret;
 
 	function->comparison = (struct hp_comparison){ 0 };
 	for (int i = 0; i < HP_MEASURE_SIDES; i++) {
@@ -78,8 +87,16 @@ static int compare(struct hp_measure_function *function, uint64_t seed)
 		sides[i].hist = side[i].hist;
 		sides[i].cost = side[i].probe_cost;
 	}
-	return hp_bootstrap__compare(&sides[HP_MEASURE_OLD], &sides[HP_MEASURE_NEW], &opts,
-				     &function->comparison);
+	ret = hp_bootstrap__compare(&sides[HP_MEASURE_OLD], &sides[HP_MEASURE_NEW], &opts,
+				    &function->comparison);
+	if (!ret && function->comparison.enough && side[HP_MEASURE_OLD].processes) {
+		double spread =
+			side[HP_MEASURE_OLD].probe_spread + side[HP_MEASURE_NEW].probe_spread;
+
+		widen(&function->comparison.mean, spread);
+		widen(&function->comparison.median, spread);
+	}
+	return ret;
 }
 
 int hp_measure_report__finish(struct hp_measure_report *report, uint64_t seed)
@@ -150,18 +167,20 @@ static json_t *side_json(const struct hp_measure_side *side)
 	if (side->earlier)
 		earlier = json_pack("{s:o, s:s}", "file", hp_json_text(side->earlier),
 				    "measured_at", side->earlier_at);
-	return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o}",
-			 "measured", side->measured, "reason", hp_json_text_or_null(side->reason),
-			 "earlier", earlier, "function", hp_json_text_or_null(side->symbol),
-			 "method", hp_json_text(side->measured ? side->method : NULL),
-			 "probe_cost_ns",
-			 side->measured ? json_real(side->probe_cost) : json_null(), "window_ns",
-			 (json_int_t)side->window_ns, "calls", count, "untimed",
-			 (json_int_t)side->untimed, "misses",
-			 side->measured && side->misses != HP_COUNT_UNKNOWN
-				 ? json_integer((json_int_t)side->misses)
-				 : json_null(),
-			 "raw", raw, "net", net, "histogram", buckets);
+	return json_pack(
+		"{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o}",
+		"measured", side->measured, "reason", hp_json_text_or_null(side->reason), "earlier",
+		earlier, "function", hp_json_text_or_null(side->symbol), "method",
+		hp_json_text(side->measured ? side->method : NULL), "processes",
+		side->processes ? json_integer((json_int_t)side->processes) : json_null(),
+		"probe_cost_ns", side->measured ? json_real(side->probe_cost) : json_null(),
+		"probe_spread_ns", side->processes ? json_real(side->probe_spread) : json_null(),
+		"window_ns", (json_int_t)side->window_ns, "calls", count, "untimed",
+		(json_int_t)side->untimed, "misses",
+		side->measured && side->misses != HP_COUNT_UNKNOWN
+			? json_integer((json_int_t)side->misses)
+			: json_null(),
+		"raw", raw, "net", net, "histogram", buckets);
 }
 
 static json_t *difference_json(const struct hp_difference *d)
@@ -190,9 +209,10 @@ static json_t *comparison_json(const struct hp_measure_function *f)
 
 static json_t *function_json(const struct hp_measure_function *f)
 {
-	return json_pack("{s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "symbol", hp_json_text(f->symbol),
-			 "object", hp_json_text_or_null(f->object), "sympos", (json_int_t)f->sympos,
-			 "hotfix", hp_json_text_or_null(f->livepatch), "old",
+	return json_pack("{s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "symbol",
+			 hp_json_text(f->symbol), "object", hp_json_text_or_null(f->object),
+			 "object_build_id", hp_json_text_or_null(f->object_id), "sympos",
+			 (json_int_t)f->sympos, "hotfix", hp_json_text_or_null(f->livepatch), "old",
 			 side_json(&f->side[HP_MEASURE_OLD]), "new",
 			 side_json(&f->side[HP_MEASURE_NEW]), "comparison", comparison_json(f));
 }

@@ -30,8 +30,10 @@ struct hp_measure_side {
 	char earlier_at[HP_MEASURE_TIME_MAX]; /* and when that run ended */
 	const char *method;		      /* "fentry+fexit", "kprobe+kretprobe" */
 	double probe_cost;		      /* median of what the probe adds to a call, ns */
+	double probe_spread;  /* of processes: from the 10th to the 90th percentile of that, ns */
 	uint64_t untimed;     /* calls without a time: entry and exit could not be paired */
 	uint64_t misses;      /* calls the probe skipped, or HP_COUNT_UNKNOWN */
+	size_t processes;     /* of how many processes, 0: of the kernel */
 	uint64_t window_ns;   /* how long was measured */
 	struct hp_hist *hist; /* owned; raw times, all CPUs; NULL unless measured */
 };
@@ -45,8 +47,9 @@ enum hp_measure_which {
 struct hp_measure_function {
 	char symbol[HP_SYMBOL_MAX]; /* as asked for, or the target */
 	char object[HP_NAME_MAX];
-	uint64_t sympos;	     /* which of that name, from 1; 0: the only one */
-	char livepatch[HP_NAME_MAX]; /* that replaces it, or "" */
+	uint64_t sympos;		      /* which of that name, from 1; 0: the only one */
+	char object_id[HP_BUILD_ID_TEXT_MAX]; /* build-id of a file of processes, or "" */
+	char livepatch[HP_NAME_MAX];	      /* what replaces it, or "" */
 	struct hp_measure_side side[HP_MEASURE_SIDES];
 	struct hp_comparison comparison; /* set by hp_measure_report__finish() */
 };

@@ -12,15 +12,14 @@
 
 HP_DEFINE_CLEANUP(json_t *, json_decref)
 
-/* The one string for each method, or NULL. */
+/* The one string for each method that times, or NULL. */
 static const char *known_method(const char *name)
 {
-	static const enum hp_method timing[] = { HP_METHOD_FENTRY_FEXIT,
-						 HP_METHOD_KPROBE_KRETPROBE };
+	enum hp_method method = hp_method_find(name);
 
-	for (size_t i = 0; i < sizeof(timing) / sizeof(timing[0]); i++)
-		if (!strcmp(name, hp_method_name(timing[i])))
-			return hp_method_name(timing[i]);
+	if (method == HP_METHOD_FENTRY_FEXIT || method == HP_METHOD_KPROBE_KRETPROBE ||
+	    hp_method_times_processes(method))
+		return hp_method_name(method);
 	return NULL;
 }
 
@@ -60,7 +59,7 @@ static int read_hist(struct hp_hist *hist, json_t *buckets, json_int_t calls, js
 static int read_side(struct hp_measure_side *side, json_t *json)
 {
 	json_int_t window, calls, untimed, misses = 0;
-	json_t *earlier, *buckets, *raw, *misses_json;
+	json_t *earlier, *buckets, *raw, *misses_json, *processes = NULL, *spread = NULL;
 	const char *symbol, *method;
 	struct hp_hist *hist;
 	int measured;
@@ -69,9 +68,10 @@ static int read_side(struct hp_measure_side *side, json_t *json)
 		return -EBADMSG;
 	if (!measured || !json_is_null(earlier))
 		return 0;
-	if (json_unpack(json, "{s:s, s:s, s:F, s:I, s:I, s:I, s:o, s:o, s:o}", "function", &symbol,
-			"method", &method, "probe_cost_ns", &side->probe_cost, "window_ns", &window,
-			"calls", &calls, "untimed", &untimed, "misses", &misses_json, "raw", &raw,
+	if (json_unpack(json, "{s:s, s:s, s?o, s?o, s:F, s:I, s:I, s:I, s:o, s:o, s:o}", "function",
+			&symbol, "method", &method, "processes", &processes, "probe_spread_ns",
+			&spread, "probe_cost_ns", &side->probe_cost, "window_ns", &window, "calls",
+			&calls, "untimed", &untimed, "misses", &misses_json, "raw", &raw,
 			"histogram", &buckets))
 		return -EBADMSG;
 	side->misses = HP_COUNT_UNKNOWN;
@@ -86,6 +86,12 @@ static int read_side(struct hp_measure_side *side, json_t *json)
 	    misses < 0 || strlen(symbol) >= sizeof(side->symbol))
 		return -EBADMSG;
 	memcpy(side->symbol, symbol, strlen(symbol) + 1);
+	if (json_integer_value(processes) > 0) {
+		side->processes = (size_t)json_integer_value(processes);
+		side->probe_spread = json_number_value(spread);
+		if (!(side->probe_spread >= 0))
+			return -EBADMSG;
+	}
 	side->window_ns = (uint64_t)window;
 	side->untimed = (uint64_t)untimed;
 	hist = hp_measure_side__start(side);
@@ -94,19 +100,22 @@ static int read_side(struct hp_measure_side *side, json_t *json)
 
 static int read_function(struct hp_measure_function *f, json_t *json)
 {
-	json_t *sides[HP_MEASURE_SIDES];
-	const char *symbol, *object;
+	json_t *sides[HP_MEASURE_SIDES], *id_json = NULL;
+	const char *symbol, *object, *id;
 	json_int_t sympos;
 	int ret = 0;
 
-	if (json_unpack(json, "{s:s, s:s, s:I, s:o, s:o}", "symbol", &symbol, "object", &object,
-			"sympos", &sympos, "old", &sides[HP_MEASURE_OLD], "new",
-			&sides[HP_MEASURE_NEW]) ||
-	    sympos < 0 || strlen(symbol) >= sizeof(f->symbol) ||
-	    strlen(object) >= sizeof(f->object))
+	if (json_unpack(json, "{s:s, s:s, s?o, s:I, s:o, s:o}", "symbol", &symbol, "object",
+			&object, "object_build_id", &id_json, "sympos", &sympos, "old",
+			&sides[HP_MEASURE_OLD], "new", &sides[HP_MEASURE_NEW]))
+		return -EBADMSG;
+	id = json_string_value(id_json) ?: "";
+	if (sympos < 0 || strlen(id) >= sizeof(f->object_id) ||
+	    strlen(symbol) >= sizeof(f->symbol) || strlen(object) >= sizeof(f->object))
 		return -EBADMSG;
 	memcpy(f->symbol, symbol, strlen(symbol) + 1);
 	memcpy(f->object, object, strlen(object) + 1);
+	memcpy(f->object_id, id, strlen(id) + 1);
 	f->sympos = (uint64_t)sympos;
 	for (int i = 0; !ret && i < HP_MEASURE_SIDES; i++)
 		ret = read_side(&f->side[i], sides[i]);

@@ -80,9 +80,14 @@ static void print_side(const struct hp_measure_side *side, const char *name, FIL
 			side->reason[0] ? side->reason : "no reason was given");
 		return;
 	}
-	fprintf(out, "%s: %s timed by %s for %s, net of the probe's own %s", name, side->symbol,
-		side->method, hp_format__ns((double)side->window_ns).s,
+	fprintf(out, "%s: %s timed by %s", name, side->symbol, side->method);
+	if (side->processes)
+		fprintf(out, " in %zu process%s", side->processes,
+			side->processes == 1 ? "" : "es");
+	fprintf(out, " for %s, net of the probe's own %s", hp_format__ns((double)side->window_ns).s,
 		hp_format__ns(side->probe_cost).s);
+	if (side->processes)
+		fprintf(out, ", which varies by %s", hp_format__ns(side->probe_spread).s);
 	if (!side->hist->count)
 		fprintf(out, "; no call came");
 	if (side->untimed)
@@ -134,6 +139,11 @@ static void print_comparison(const struct hp_measure_function *f, FILE *out, boo
 	old_net = hp_hist__latency(old_side->hist, old_side->probe_cost);
 	print_difference(&c->mean, "mean", old_net.mean, c->confidence, out, color);
 	print_difference(&c->median, "median", old_net.p50, c->confidence, out, color);
+	if (old_side->processes || new_side->processes)
+		fprintf(out,
+			"the intervals allow for the probes, %s of each call: differences of "
+			"nanoseconds drown in that\n",
+			hp_format__ns(fmax(old_side->probe_cost, new_side->probe_cost)).s);
 	if (old_side->method && new_side->method && strcmp(old_side->method, new_side->method))
 		fprintf(out, "the sides were timed in different ways: part of a difference may be "
 			     "the probes'\n");

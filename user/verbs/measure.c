@@ -4,22 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "engines/klp/klp.h"
 #include "host/kallsyms.h"
 #include "proof/cost.h"
 #include "proof/redirects.h"
-#include "report/error.h"
-#include "report/histogram.h"
-#include "report/json.h"
 #include "verbs/begin.h"
+#include "verbs/measure_parts.h"
 #include "verbs/require.h"
 #include "verbs/session.h"
 #include "verbs/verbs.h"
-
-#define DEFAULT_WINDOW_NS (10 * HP_NSEC_PER_SEC)
 
 /* Why a side has no numbers. */
 #define OLD_IS_REPLACED                                                                   \
@@ -126,44 +121,22 @@ static int find_targets(struct hp_session *session, const struct options *opts, 
 	return ret;
 }
 
-/*
- * Read the earlier report. It must have the other side of each function, of this kernel: that is
- * known before the window.
- */
+/* The earlier report must have the other side of each function: that is known before the window. */
 static int read_earlier(const char *path, const struct hp_target *targets, size_t count,
 			struct hp_measure_report *earlier, struct hp_error *err)
 {
-	struct hp_measure_report here = { 0 };
-	int ret = hp_measure_report__read(earlier, path, err);
+	int ret = hp_earlier__read(path, earlier, err);
 
-	if (ret)
-		return ret;
-	hp_measure_report__stamp(&here);
-	if (strcmp(here.kernel_build_id, earlier->kernel_build_id))
-		return hp_fail(err, HP_E_EARLIER,
-			       "%s was measured on another kernel (build-id %s, this one's is %s)",
-			       path, earlier->kernel_build_id, here.kernel_build_id);
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; !ret && i < count; i++) {
 		const struct hp_target *t = &targets[i];
 		enum hp_measure_which other = t->patched ? HP_MEASURE_OLD : HP_MEASURE_NEW;
 		const struct hp_measure_function *f =
 			hp_measure_report__find(earlier, t->object, t->symbol, t->sympos);
 
 		if (!f || !f->side[other].measured)
-			return hp_fail(err, HP_E_EARLIER, "%s has no times of %s code of %s", path,
-				       t->patched ? "the old" : "new", t->symbol);
+			ret = hp_earlier__fail(path, other, t->symbol, err);
 	}
-	return 0;
-}
-
-static int compare_with_earlier(struct hp_measure_report *report, struct hp_measure_report *earlier,
-				const char *path, struct hp_error *err)
-{
-	int ret;
-
-	hp_measure_report__complete(report, earlier, path);
-	ret = hp_measure_report__finish(report, hp_now_ns());
-	return ret ? hp_fail_errno(err, HP_E_NOMEM, ret, "old and new cannot be compared") : 0;
+	return ret;
 }
 
 /* The code that takes the calls is timed: the replacement, or the function itself. */
@@ -286,21 +259,12 @@ static int measure(const struct options *opts, char **names, size_t count,
 		return ret;
 	ret = hp_cost__finish(proof, report, err);
 	if (!ret && opts->against)
-		ret = compare_with_earlier(report, &earlier, opts->against, err);
+		ret = hp_earlier__compare(report, &earlier, opts->against, err);
 	if (!ret && hp_proof__last_window(proof)->interrupted) {
 		hp_warn("interrupted: this is what was seen until then");
 		report->status = HP_EXIT_INTERNAL;
 	}
 	return ret;
-}
-
-static int print(const struct hp_measure_report *report, const struct hp_globals *globals)
-{
-	bool ascii = hp_histogram__needs_ascii();
-
-	if (globals->json)
-		return hp_json_print(hp_measure_report__json(report));
-	return hp_measure_report__print(report, stdout, globals->color, ascii);
 }
 
 HP_VERB(measure)
@@ -326,12 +290,8 @@ HP_VERB(measure)
 	if (first < 0)
 		return status;
 	if (!opts.for_ns && !opts.proof.exercise)
-		opts.for_ns = DEFAULT_WINDOW_NS;
+		opts.for_ns = HP_MEASURE_WINDOW_NS;
 	hp_interrupt_catch();
 	ret = measure(&opts, argv + first, (size_t)(argc - first), &report, &err);
-	if (!ret && print(&report, &globals))
-		ret = hp_fail(&err, HP_E_OUTPUT, "the report cannot be written");
-	status = ret ? (int)hp_report_error(&globals, cmd->name, &err) : (int)report.status;
-	hp_measure_report__free(&report);
-	return status;
+	return hp_measure_finish(cmd, &globals, &report, ret, &err);
 }

@@ -16,6 +16,7 @@ bool hp_process__is_asked(int argc, char **argv);
 int hp_process__inspect(const struct hp_command *cmd, int argc, char **argv);
 int hp_process__apply(const struct hp_command *cmd, int argc, char **argv);
 int hp_process__verify(const struct hp_command *cmd, int argc, char **argv);
+int hp_process__measure(const struct hp_command *cmd, int argc, char **argv);
 int hp_process__status(const struct hp_command *cmd, int argc, char **argv);
 int hp_process__revert(const struct hp_command *cmd, int argc, char **argv);
 

@@ -72,6 +72,25 @@ int hp_proc__look(struct hp_proc *proc, const struct hp_process *process, struct
 int hp_proc__point(struct hp_proc *proc, const struct hp_process *process, size_t i,
 		   enum hp_point_role role, uint64_t *file_offset, struct hp_error *err);
 
+#define HP_PROC_RETURNS_MAX 64
+
+/* Where one function is timed, as offsets in its file; see struct hp_timing. */
+struct hp_proc_timing {
+	uint64_t entry;
+	bool stepped;
+	uint64_t returns[HP_PROC_RETURNS_MAX];
+	size_t return_count; /* 0: by the return address on the stack */
+};
+
+/*
+ * The same for timing: HP_POINT_NEW_ENTRY is the replacement of forward attach @i, HP_POINT_OLD_ENTRY
+ * the target itself. That is for processes whose entry has its own bytes, and must not be overwritten
+ * while probes are being placed: the caller holds the lock of those who change this host. Fails with
+ * the reason where timing is not safe.
+ */
+int hp_proc__timing(struct hp_proc *proc, const struct hp_process *process, size_t i,
+		    enum hp_point_role role, struct hp_proc_timing *out, struct hp_error *err);
+
 /* The file that @process maps the target from. */
 void hp_proc__target_file(const struct hp_process *process, struct hp_proc_file *file);
 
