@@ -208,6 +208,50 @@ void hp_proc_look__free(struct hp_proc_look *look)
 	memset(look, 0, sizeof(*look));
 }
 
+/* Does the process still map the target where it was found? Not once it has ended, or called exec. */
+static bool still_maps(const struct hp_process *process)
+{
+	const struct hp_map *map;
+	struct hp_maps maps;
+	bool same;
+
+	if (hp_maps__read(&maps, process->pid))
+		return false;
+	map = hp_maps__at(&maps, process->start);
+	same = map && map->inode == process->inode && map->major == process->major &&
+	       map->minor == process->minor;
+	hp_maps__free(&maps);
+	return same;
+}
+
+/*
+ * An attempt failed because its process ended, or became another program. The latter may map the
+ * target too: it is looked for again. -EBUSY: worth another attempt.
+ */
+static int follow_exec(struct hp_proc *proc, struct hp_outcome_record *record)
+{
+	struct hp_process *process = &record->process;
+	struct hp_processes found;
+	int ret = -ESRCH;
+
+	if (!hp_processes__find(&found, &hp_hotfix__meta(proc->hotfix)->target_id, &process->pid, 1,
+				HP_PROCESSES_AUTO, NULL)) {
+		if (found.count) {
+			*process = found.items[0];
+			ret = -EBUSY;
+		}
+		hp_processes__free(&found);
+	}
+	memset(&record->error, 0, sizeof(record->error));
+	if (ret == -EBUSY)
+		hp_fail(&record->error, HP_E_PROC_BUSY, "process %d became another program",
+			process->pid);
+	else
+		hp_fail(&record->error, HP_E_PROC_GONE,
+			"process %d has ended, or became another program", process->pid);
+	return ret;
+}
+
 /* True once the record needs no further attempt. */
 static bool settle(struct hp_outcome_record *record, int ret, const struct hp_proc_opts *opts)
 {
@@ -242,6 +286,8 @@ static void run(struct hp_proc *proc, struct hp_outcome_record *records, size_t 
 			if (settled[i])
 				continue;
 			ret = attempt(proc, &records[i], opts);
+			if (ret && !still_maps(&records[i].process))
+				ret = follow_exec(proc, &records[i]);
 			/* The last attempt may have had no time: what was seen before says more. */
 			if (records[i].error.reason == HP_E_PROC_BUSY && last.reason != HP_E_NONE)
 				records[i].error = last;
