@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kill-at [--flock | --mkdir] N COMMAND…: run COMMAND under ptrace and kill it at the N-th system call
+ * kill-at [--flock | --mkdir | --victim=PID] N COMMAND…: run COMMAND under ptrace and kill it at the N-th system call
  * that it makes from its first PTRACE_SEIZE (flock, mkdir) on, before the kernel does it. Status 0
  * when it was killed, 3 when it ended before. Its standard output goes to /dev/null.
+ *
+ * With --victim it is process PID that is killed, and COMMAND goes on: its output is kept, and its
+ * exit status is ours.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -20,6 +23,7 @@ int main(int argc, char **argv)
 {
 	bool counting = false, entering = false;
 	long from = SYS_ptrace;
+	pid_t victim = 0;
 	long left;
 	int status;
 	pid_t pid;
@@ -28,15 +32,18 @@ int main(int argc, char **argv)
 		from = SYS_flock;
 	else if (argc > 1 && !strcmp(argv[1], "--mkdir"))
 		from = SYS_mkdir;
-	argc -= from != SYS_ptrace;
-	argv += from != SYS_ptrace;
+	else if (argc > 1 && !strncmp(argv[1], "--victim=", 9))
+		victim = atoi(argv[1] + 9);
+	argc -= from != SYS_ptrace || victim;
+	argv += from != SYS_ptrace || victim;
 	if (argc < 3 || (left = atol(argv[1])) <= 0) {
 		fprintf(stderr, "usage: kill-at N COMMAND…\n");
 		return 2;
 	}
 	pid = fork();
 	if (pid == 0) {
-		dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
+		if (!victim)
+			dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
 		ptrace(PTRACE_TRACEME, 0, 0, 0);
 		raise(SIGSTOP);
 		execvp(argv[2], argv + 2);
@@ -55,7 +62,9 @@ int main(int argc, char **argv)
 			ptrace(PTRACE_GETREGS, pid, 0, &regs);
 			counting |= entering && (long)regs.orig_rax == from &&
 				    (from != SYS_ptrace || regs.rdi == PTRACE_SEIZE);
-			if (entering && counting && --left == 0) {
+			if (entering && counting && --left == 0 && victim) {
+				kill(victim, SIGKILL);
+			} else if (entering && counting && left == 0) {
 				kill(pid, SIGKILL);
 				waitpid(pid, &status, 0);
 				return 0;
@@ -65,5 +74,5 @@ int main(int argc, char **argv)
 		}
 		ptrace(PTRACE_SYSCALL, pid, 0, signal);
 	}
-	return 3;
+	return victim && WIFEXITED(status) ? WEXITSTATUS(status) : 3;
 }

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # What the tests of processes share: fixtures built in $scratch, a daemon that answers, reports read with jq.
 #
-#	build_fixtures CC-OPTION...   libtarget.so and daemon in $scratch/fixtures
+#	build_fixtures CC-OPTION...   libtarget.so, daemon and storm in $scratch/fixtures
 #	build_fix NAME                  $scratch/NAME.so from tests/fixtures/process/NAME.c
-#	start_daemon ARG...             $daemon is its pid; it has said "ready"
+#	start_daemon ARG...             $daemon is its pid; it has said "ready"; $program is "daemon" or "storm"
 #	ask LINE                        its answer, in $answer
 #	answer                          its next line, in $answer
 #	stop_daemon                     end of input; $status
@@ -13,6 +13,7 @@
 
 hotproof=$top/build/hotproof
 fixtures=$scratch/fixtures
+program=daemon
 wrapper=() # a command that execs the daemon
 commands=$scratch/commands # a workload of --exercise may write to it too
 export HOTPROOF_INCLUDE_DIR=$top/include HOTPROOF_STATE_DIR=$scratch/state
@@ -22,11 +23,13 @@ export HOTPROOF_INCLUDE_DIR=$top/include HOTPROOF_STATE_DIR=$scratch/state
 
 build_fixtures() {
 	mkdir -p "$fixtures"
-	if ! cc -O2 -g -shared -fPIC "$@" tests/fixtures/process/target.c -o "$fixtures/libtarget.so" ||
-		! cc -O2 -g -Wall tests/fixtures/process/daemon.c -L"$fixtures" -ltarget -lpthread \
-			-Wl,-rpath,"$fixtures" -o "$fixtures/daemon"; then
+	local name
+	cc -O2 -g -shared -fPIC "$@" tests/fixtures/process/target.c -o "$fixtures/libtarget.so" ||
 		skip_all "the fixtures cannot be built"
-	fi
+	for name in daemon storm; do
+		cc -O2 -g -Wall "tests/fixtures/process/$name.c" -L"$fixtures" -ltarget -lpthread \
+			-Wl,-rpath,"$fixtures" -o "$fixtures/$name" || skip_all "the fixtures cannot be built"
+	done
 }
 
 build_fix() {
@@ -41,7 +44,7 @@ start_daemon() {
 	rm -f "$commands" "$scratch/answers"
 	mkfifo "$commands" "$scratch/answers"
 	exec {from}<>"$scratch/answers"
-	"${wrapper[@]}" "$fixtures/daemon" "$@" <"$commands" >"$scratch/answers" {from}<&- &
+	"${wrapper[@]}" "$fixtures/$program" "$@" <"$commands" >"$scratch/answers" {from}<&- &
 	daemon=$!
 	trap 'kill -KILL "$daemon" 2>/dev/null; rm -rf -- "$scratch"' EXIT
 	exec {to}>"$commands"
