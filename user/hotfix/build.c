@@ -202,13 +202,27 @@ static int link_hotfix(const struct workshop *w, const char *target, bool librar
 	return ret;
 }
 
+/* A position-independent program says so; a static one has no other mark (DF_1_PIE). */
+static bool is_pie(struct hp_elf *elf)
+{
+	GElf_Shdr shdr;
+	Elf_Scn *scn = hp_elf__find_section(elf, ".dynamic", &shdr);
+	Elf_Data *data = scn ? elf_getdata(scn, NULL) : NULL;
+	GElf_Dyn dyn;
+
+	for (int i = 0; data && gelf_getdyn(data, i, &dyn) && dyn.d_tag != DT_NULL; i++)
+		if (dyn.d_tag == DT_FLAGS_1 && (dyn.d_un.d_val & DF_1_PIE))
+			return true;
+	return false;
+}
+
 /* True for a library, which others can be linked with; false for a program, position-independent or not. */
-static bool is_library(const struct hp_elf *elf)
+static bool is_library(struct hp_elf *elf)
 {
 	for (size_t i = 0; i < hp_elf__segment_count(elf); i++)
 		if (hp_elf__segment(elf, i)->p_type == PT_INTERP)
 			return false;
-	return hp_elf__header(elf)->e_type == ET_DYN;
+	return hp_elf__header(elf)->e_type == ET_DYN && !is_pie(elf);
 }
 
 /* Read the new file as an apply will: what cannot be applied is not handed out. */

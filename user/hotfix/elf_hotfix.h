@@ -42,7 +42,8 @@ struct hp_reverse {
 	char *symbol;	  /* as the hotfix has it */
 	char *name;	  /* as the target object has it, when in_target; "file.c:name" too */
 	bool in_target;	  /* it is the target object's; else some other library's, at run time */
-	uint64_t address; /* link address in the target object */
+	uint64_t address; /* link address in the target object, */
+	bool indirect;	  /* of a function that says where it is (IFUNC) */
 };
 
 /* What there is to know about a target that the attaches do not say. */

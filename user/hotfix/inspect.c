@@ -31,8 +31,8 @@ void hp_hotfix__print(const struct hp_hotfix *hotfix, FILE *out)
 		const struct hp_reverse *r = &meta->reverse[i];
 
 		if (r->in_target)
-			fprintf(out, "  %s -> %s (0x%" PRIx64 ")\n", r->symbol, r->name,
-				r->address);
+			fprintf(out, "  %s -> %s (0x%" PRIx64 "%s)\n", r->symbol, r->name,
+				r->address, r->indirect ? ", chosen when applied" : "");
 		else
 			fprintf(out, "  %s -> another library's, when applied\n", r->symbol);
 	}

@@ -108,12 +108,19 @@ json_t *hp_hotfix_meta__json(const struct hp_hotfix_meta *meta)
 	}
 	for (size_t i = 0; i < meta->reverse_count; i++) {
 		const struct hp_reverse *r = &meta->reverse[i];
+		json_t *item = json_pack("{s:s}", "symbol", r->symbol);
 
-		hp_json_append(&reverse,
-			       r->in_target
-				       ? json_pack("{s:s,s:s,s:o}", "symbol", r->symbol, "target",
-						   r->name, "address", hp_json_address(r->address))
-				       : json_pack("{s:s}", "symbol", r->symbol));
+		if (r->in_target &&
+		    json_object_update_new(item,
+					   json_pack("{s:s,s:o}", "target", r->name, "address",
+						     hp_json_address(r->address)))) {
+			json_decref(item);
+			item = NULL;
+		}
+		/* Only where it is so: what was written before has no such field. */
+		if (r->indirect)
+			json_object_set_new(item, "indirect", json_true());
+		hp_json_append(&reverse, item);
 	}
 	return json_pack("{s:i,s:s,s:I,s:s,s:o,s:{s:s,s:o},s:o,s:o,s:o}", "format",
 			 HP_HOTFIX_FORMAT, "id", meta->id, "sequence", (json_int_t)meta->sequence,
@@ -204,11 +211,13 @@ static int parse_reverse(struct hp_hotfix_meta *meta, json_t *array, struct hp_e
 		struct hp_reverse *r = &meta->reverse[meta->reverse_count];
 		const char *symbol, *target = NULL, *address = NULL;
 		json_error_t why;
+		int indirect = 0;
 
-		if (json_unpack_ex(item, &why, JSON_STRICT, "{s:s,s?s,s?s}", "symbol", &symbol,
-				   "target", &target, "address", &address))
+		if (json_unpack_ex(item, &why, JSON_STRICT, "{s:s,s?s,s?s,s?b}", "symbol", &symbol,
+				   "target", &target, "address", &address, "indirect", &indirect))
 			return bad(err, why.text);
 		r->in_target = target != NULL;
+		r->indirect = indirect;
 		if (r->in_target && (!address || !parse_address(&r->address, address)))
 			return bad(err, "a reverse attach has no place");
 		r->symbol = strdup(symbol);

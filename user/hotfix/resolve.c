@@ -147,9 +147,15 @@ static int resolve_reverse(struct hp_elf *target, struct hp_hotfix_meta *meta,
 	if (found.type == STT_TLS)
 		return hp_fail(err, HP_E_HOTFIX_UNSUPPORTED, "'%s' is a thread-local variable",
 			       name);
-	/* Which implementation it is, the process decides: looked up there, as any library's. */
-	if (found.type == STT_GNU_IFUNC && name == symbol)
+	/*
+	 * Which implementation it is, the process decides. A dynamic symbol is looked up there, as any
+	 * library's; a private one, or that of a static program, is the target's.
+	 */
+	r->indirect = found.type == STT_GNU_IFUNC;
+	if (r->indirect && name == symbol && !strcmp(found.source, "dynsym")) {
+		r->indirect = false;
 		return 0;
+	}
 	r->name = strdup(name);
 	r->in_target = true;
 	r->address = found.address;

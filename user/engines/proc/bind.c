@@ -154,6 +154,7 @@ static int bind_all(struct hp_binding *out, const struct hp_image *image,
 			continue;
 		if (s->reverse->in_target) {
 			out->values[i] = place->target_bias + s->reverse->address;
+			out->indirect[i] = s->reverse->indirect;
 			continue;
 		}
 		if (!have_list)
