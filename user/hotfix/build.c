@@ -278,6 +278,8 @@ static int make(const struct hp_build *build, const struct workshop *w, const ch
 	ret = ret ?: compile(build, w, err);
 	ret = ret ?: hp_elf__open(&object, w->object, err);
 	ret = ret ?: hp_resolve__run(object, target, meta, err);
+	if (!ret && !build->no_exceptions)
+		ret = hp_resolve__check_exceptions(object, target, meta, err);
 	ret = ret ?: hp_copies__find(target, meta, err);
 	ret = ret ?: write_note(w, meta, err);
 	ret = ret ?: link_hotfix(w, meta->target_path, is_library(target), output, err);

@@ -3,6 +3,7 @@
 #ifndef HP_HOTFIX_BUILD_H
 #define HP_HOTFIX_BUILD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@ struct hp_build {
 	const char *description; /* NULL for none */
 	const char *const *cves;
 	size_t cve_count;
+	bool no_exceptions;	    /* the author says that none passes through a replacement */
 	const char *const *options; /* more for the compiler, one argument each */
 	size_t option_count;
 };

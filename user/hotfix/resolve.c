@@ -214,3 +214,69 @@ int hp_resolve__run(struct hp_elf *object, struct hp_elf *target, struct hp_hotf
 		return hp_fail(err, HP_E_BUILD, "the source has no HOTPROOF_REPLACE()");
 	return ret ?: resolve_undefined(object, target, meta, all, err);
 }
+
+/*
+ * What code that has to do with exceptions refers to. The unwinder itself says nothing: each static
+ * program holds one, for pthread_cancel().
+ */
+static bool is_of_exceptions(const char *name)
+{
+	static const char *const names[] = { "__gxx_personality_v0", "__cxa_throw",
+					     "rust_eh_personality", "__gnat_personality_v0" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(name, names[i]))
+			return true;
+	return false;
+}
+
+/* True if one of the file's symbols, in any of its tables, is one of those. */
+static bool has_exceptions(struct hp_elf *elf)
+{
+	Elf_Scn *scn = NULL;
+	GElf_Shdr shdr;
+
+	while ((scn = elf_nextscn(hp_elf__handle(elf), scn))) {
+		Elf_Data *data;
+		GElf_Sym sym;
+
+		if (!gelf_getshdr(scn, &shdr) ||
+		    (shdr.sh_type != SHT_DYNSYM && shdr.sh_type != SHT_SYMTAB))
+			continue;
+		data = elf_getdata(scn, NULL);
+		for (int i = 1; data && gelf_getsym(data, i, &sym); i++) {
+			const char *name =
+				elf_strptr(hp_elf__handle(elf), shdr.sh_link, sym.st_name);
+
+			if (name && is_of_exceptions(name))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* True if code of the object file refers to a function that it does not hold. */
+static bool calls_others(struct hp_elf *object, struct hp_elf *target,
+			 const struct hp_hotfix_meta *meta)
+{
+	for (size_t i = 0; i < meta->reverse_count; i++) {
+		const struct hp_reverse *r = &meta->reverse[i];
+		struct hp_elf_symbol found;
+
+		if (!r->in_target || hp_elf__find_symbol(target, r->name, &found) ||
+		    found.type == STT_FUNC || found.type == STT_GNU_IFUNC)
+			return true;
+	}
+	return has_exceptions(object);
+}
+
+int hp_resolve__check_exceptions(struct hp_elf *object, struct hp_elf *target,
+				 const struct hp_hotfix_meta *meta, struct hp_error *err)
+{
+	if (!has_exceptions(target) || !calls_others(object, target, meta))
+		return 0;
+	return hp_fail(err, HP_E_HOTFIX_UNSUPPORTED,
+		       "exceptions of %s may pass through a replacement: --no-exceptions says that "
+		       "none does",
+		       hp_elf__path(target));
+}

@@ -13,4 +13,12 @@
 int hp_resolve__run(struct hp_elf *object, struct hp_elf *target, struct hp_hotfix_meta *meta,
 		    struct hp_error *err);
 
+/*
+ * Refuse a hotfix that an exception could pass through: the unwinder of the process does not know its
+ * frames, and ends the process. So it is where the target's object throws or catches exceptions, and a
+ * replacement calls anything.
+ */
+int hp_resolve__check_exceptions(struct hp_elf *object, struct hp_elf *target,
+				 const struct hp_hotfix_meta *meta, struct hp_error *err);
+
 #endif

@@ -25,6 +25,8 @@ HP_VERB(build)
 		{ "cve", HP_OPT_STRINGS, &cves, "CVE",
 		  "what it mends; may be given more than once" },
 		{ "description", HP_OPT_STRING, &build.description, "TEXT", "one line for people" },
+		{ "no-exceptions", HP_OPT_FLAG, &build.no_exceptions, NULL,
+		  "no exception ever passes through a replacement: for targets that throw them" },
 		{ 0 }
 	};
 	__cleanup(hp_cleanup_hp_hotfix__close) struct hp_hotfix *hotfix = NULL;
