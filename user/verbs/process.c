@@ -43,6 +43,9 @@ static int check_found(const struct hp_processes *found, const pid_t *pids, size
 
 		for (size_t j = 0; j < found->count; j++)
 			there |= found->items[j].pid == pids[i];
+		if (!there && found->unreadable)
+			return hp_fail(err, HP_E_PROC_SEARCH,
+				       "the mappings of process %d may not be looked at", pids[i]);
 		if (!there)
 			return hp_fail(err, HP_E_NO_PROCESS,
 				       "process %d does not map the target with the right build-id",

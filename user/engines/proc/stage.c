@@ -22,8 +22,12 @@ static int copy(int from, int to)
 	ssize_t n;
 
 	while ((n = pread(from, buf, sizeof(buf), at)) > 0) {
-		if (write(to, buf, (size_t)n) != n)
-			return errno ? -errno : -ENOSPC;
+		/* The last part that fits on a disk is written, and the next one says that it is full. */
+		for (ssize_t done = 0, part; done < n; done += part) {
+			part = write(to, buf + done, (size_t)(n - done));
+			if (part <= 0)
+				return part ? -errno : -EIO;
+		}
 		at += n;
 	}
 	return n < 0 ? -errno : 0;
