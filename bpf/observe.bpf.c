@@ -72,6 +72,14 @@ struct {
 	__uint(max_entries, 1);
 } processes SEC(".maps");
 
+/* Callers in processes. Where the table is full, calls are counted and their callers are not known. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, struct hp_process_caller_key);
+	__type(value, __u64);
+	__uint(max_entries, 1);
+} process_callers SEC(".maps");
+
 /* The calls that a task is in. Recursion and sleep are safe: the frames go with the task. */
 #define MAX_FRAMES 16
 
@@ -531,6 +539,39 @@ int count_uprobe(struct pt_regs *ctx)
 
 	if (state != HP_PM_OFF && count_call(own_shard(), NULL, state) && want_processes)
 		count_process(point_slot(), state);
+	return 0;
+}
+
+static __always_inline void count_process_caller(struct pt_regs *ctx, __u32 slot, __u32 state)
+{
+	struct hp_process_caller_key key = {
+		.slot = slot,
+		.state = state,
+		.tgid = bpf_get_current_pid_tgid() >> 32,
+	};
+	__u64 zero = 0, *calls;
+
+	if (bpf_probe_read_user(&key.address, sizeof(key.address), (void *)PT_REGS_SP(ctx)))
+		return;
+	calls = bpf_map_lookup_elem(&process_callers, &key);
+	if (!calls) {
+		bpf_map_update_elem(&process_callers, &key, &zero, BPF_NOEXIST);
+		calls = bpf_map_lookup_elem(&process_callers, &key);
+	}
+	if (calls)
+		__sync_fetch_and_add(calls, 1);
+}
+
+/* At a function's entry, where the return address is on top of the stack. */
+SEC("template/kprobe")
+int count_callers_uprobe(struct pt_regs *ctx)
+{
+	__u32 state = target_state();
+
+	if (state != HP_PM_OFF && count_call(own_shard(), NULL, state) && want_processes) {
+		count_process(point_slot(), state);
+		count_process_caller(ctx, point_slot(), state);
+	}
 	return 0;
 }
 

@@ -109,6 +109,15 @@ struct hp_process_key {
 	__u32 tgid;
 };
 
+/* Who called, in processes: one hash entry for each slot, state, process and return address. */
+struct hp_process_caller_key {
+	__u64 address;
+	__u32 slot;
+	__u32 state;
+	__u32 tgid;
+	__u32 reserved;
+};
+
 /* Who called: one hash entry for each slot, state and return address. */
 struct hp_caller_key {
 	__u64 address; /* the return address found at the function's entry */

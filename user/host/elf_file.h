@@ -75,4 +75,10 @@ int hp_elf__find_symbol(struct hp_elf *elf, const char *name, struct hp_elf_symb
 int hp_elf__find_dynamic(struct hp_elf *elf, const char *name, const char *version,
 			 struct hp_elf_symbol *out);
 
+/*
+ * The function that holds @address, from any table of the file or its debug file: its name, owned by
+ * @elf, and how far into it @address is. -ENOENT when none is known.
+ */
+int hp_elf__symbol_at(struct hp_elf *elf, uint64_t address, const char **name, uint64_t *offset);
+
 #endif

@@ -198,6 +198,36 @@ int hp_elf__find_dynamic(struct hp_elf *elf, const char *name, const char *versi
 	return search(&t, &q, out);
 }
 
+/* The function of @t that holds @address. */
+static bool holds(const struct table *t, uint64_t address, const char **name, uint64_t *offset)
+{
+	for (size_t i = 1; i < t->count; i++) {
+		GElf_Sym sym;
+
+		if (!gelf_getsym(t->symbols, (int)i, &sym) || sym.st_shndx == SHN_UNDEF ||
+		    (GELF_ST_TYPE(sym.st_info) != STT_FUNC &&
+		     GELF_ST_TYPE(sym.st_info) != STT_GNU_IFUNC) ||
+		    address < sym.st_value || address - sym.st_value >= sym.st_size)
+			continue;
+		*name = elf_strptr(t->elf, t->strings, sym.st_name);
+		*offset = address - sym.st_value;
+		return *name && **name;
+	}
+	return false;
+}
+
+int hp_elf__symbol_at(struct hp_elf *elf, uint64_t address, const char **name, uint64_t *offset)
+{
+	struct table t;
+
+	if ((open_table(elf, SHT_SYMTAB, &t) && holds(&t, address, name, offset)) ||
+	    (debug_file(elf) && open_table(elf->debug, SHT_SYMTAB, &t) &&
+	     holds(&t, address, name, offset)) ||
+	    (open_table(elf, SHT_DYNSYM, &t) && holds(&t, address, name, offset)))
+		return 0;
+	return -ENOENT;
+}
+
 static bool has_section(struct hp_elf *elf, const char *name)
 {
 	GElf_Shdr shdr;

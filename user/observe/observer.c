@@ -13,6 +13,9 @@
 /* Return addresses beyond the cells of a point: room for this many of each target. */
 #define MORE_CALLERS_PER_TARGET 64
 
+/* Return addresses in processes: room for this many, of all targets. */
+#define PROCESS_CALLERS 16384
+
 /* Shards of a point: enough that tasks that run at the same time seldom meet in one. */
 #define SHARDS_PER_CPU 8
 #define SHARDS_MAX     1024
@@ -55,6 +58,8 @@ static int set_map_sizes(struct observe_bpf *skel, size_t targets, const struct 
 		ret = ret
 			      ?: bpf_map__set_max_entries(skel->maps.processes,
 							  (__u32)(slots * o->processes));
+	if (o->processes)
+		ret = ret ?: bpf_map__set_max_entries(skel->maps.process_callers, PROCESS_CALLERS);
 	if (o->callers) {
 		ret = ret ?: bpf_map__set_max_entries(skel->maps.callers, slots);
 		ret = ret
@@ -272,11 +277,13 @@ static int attach(struct hp_observer *obs, const struct hp_point *point, uint32_
 	struct hp_error first = { 0 };
 
 	if (point->path) {
+		const struct bpf_program *count = point->role == HP_POINT_NEW_ENTRY
+							  ? obs->skel->progs.count_callers_uprobe
+							  : obs->skel->progs.count_uprobe;
 		struct hp_place place = hp_observer__place(obs, slot);
 
 		*method = HP_METHOD_UPROBE;
-		return hp_probe__attach_uprobe(&obs->points[slot].entry,
-					       template_of(obs, obs->skel->progs.count_uprobe),
+		return hp_probe__attach_uprobe(&obs->points[slot].entry, template_of(obs, count),
 					       point, &place, err);
 	}
 	if (point->trampoline && !point->offset) {

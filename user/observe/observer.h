@@ -103,6 +103,14 @@ int hp_observer__read_process(struct hp_observer *obs, size_t target, enum hp_po
 			      enum hp_pm_state state, int tgid, uint64_t *calls, uint64_t *lost);
 
 /*
+ * The callers of process @tgid at a function's entry in user space, by address; *out is malloc'ed and
+ * the caller's. Of calls that are not among them the caller is not known.
+ */
+int hp_observer__read_process_callers(struct hp_observer *obs, size_t target,
+				      enum hp_point_role role, enum hp_pm_state state, int tgid,
+				      struct hp_caller **out, size_t *count);
+
+/*
  * What @method itself adds between its entry and exit: the histogram of 1000 calls of an empty
  * kernel function made for such tests (bpf_fentry_test1()). Nanoseconds. Measured when the first
  * point is armed that way, before its calls are counted; here if that failed. For functions of

@@ -200,3 +200,26 @@ int hp_observer__read_callers(struct hp_observer *obs, size_t target, enum hp_po
 		qsort(*out, *count, sizeof(**out), compare_callers);
 	return 0;
 }
+
+int hp_observer__read_process_callers(struct hp_observer *obs, size_t target,
+				      enum hp_point_role role, enum hp_pm_state state, int tgid,
+				      struct hp_caller **out, size_t *count)
+{
+	int fd = bpf_map__fd(obs->skel->maps.process_callers), ret = 0;
+	struct hp_process_caller_key key, *previous = NULL;
+	uint32_t slot = (uint32_t)HP_SLOT(target, role);
+
+	*out = NULL;
+	*count = 0;
+	while (!ret && !bpf_map_get_next_key(fd, previous, &key)) {
+		uint64_t calls;
+
+		previous = &key;
+		if (key.slot == slot && key.state == state && key.tgid == (uint32_t)tgid &&
+		    !bpf_map_lookup_elem(fd, &key, &calls))
+			ret = add_caller(out, count, key.address, calls);
+	}
+	if (*count)
+		qsort(*out, *count, sizeof(**out), compare_callers);
+	return ret;
+}

@@ -13,7 +13,7 @@
 
 #include <bpf/libbpf.h>
 
-#define HP_TEMPLATES_MAX 12
+#define HP_TEMPLATES_MAX 16
 
 struct hp_template {
 	char name[64];

@@ -163,6 +163,41 @@ static bool count(struct process_proof *proof, const struct hp_process_row *row,
 	return false;
 }
 
+/* Who called the replacement. What cannot be found out is left out: the calls are counted. */
+static void find_callers(struct process_proof *proof, struct hp_process_row *row, size_t i,
+			 const struct hp_maps *maps)
+{
+	const struct probed_file *probed = find_file(proof, &row->hotfix_file, HP_POINT_NEW_ENTRY);
+	struct hp_process_target *t = &row->targets[i];
+	pid_t pid = row->record.process.pid;
+	_cleanup_free_ struct hp_caller *seen = NULL;
+	size_t count = 0;
+
+	if (!probed || probed->obstacles[i].reason != HP_E_NONE ||
+	    hp_observer__read_process_callers(hp_watch__observer(proof->watch),
+					      slot_of(proof, probed, i), HP_POINT_NEW_ENTRY,
+					      HP_PM_ACTIVE, pid, &seen, &count))
+		return;
+	t->callers = calloc(count + 1, sizeof(*t->callers));
+	for (size_t c = 0; t->callers && c < count; c++) {
+		hp_proc__where(proof->proc, pid, maps, seen[c].address, &t->callers[c].where);
+		t->callers[c].calls = seen[c].calls;
+		t->caller_count++;
+	}
+}
+
+static void find_all_callers(struct process_proof *proof, struct hp_process_row *row)
+{
+	struct hp_maps maps = { 0 };
+
+	if (!row->targets || !row->hotfix_file.inode ||
+	    hp_maps__read(&maps, row->record.process.pid))
+		return;
+	for (size_t i = 0; i < proof->meta->forward_count; i++)
+		find_callers(proof, row, i, &maps);
+	hp_maps__free(&maps);
+}
+
 static void decide(struct process_proof *proof, struct hp_process_row *row, size_t i)
 {
 	struct hp_process_target *t = &row->targets[i];
@@ -225,6 +260,8 @@ static int observe(struct process_proof *proof, struct hp_error *err)
 	report->window_ns = result.ns;
 	report->exercise.command = opts->exercise;
 	report->exercise.status = result.exercise_status;
+	for (size_t i = 0; i < report->count; i++)
+		find_all_callers(proof, &report->rows[i]);
 	for (size_t i = 0; i < report->count; i++)
 		for (size_t t = 0; report->rows[i].targets && t < proof->meta->forward_count; t++)
 			decide(proof, &report->rows[i], t);

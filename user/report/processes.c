@@ -23,8 +23,14 @@ static const char *const state_names[] = {
 
 void hp_processes_report__free(struct hp_processes_report *report)
 {
-	for (size_t i = 0; i < report->count; i++)
-		free(report->rows[i].targets);
+	for (size_t i = 0; i < report->count; i++) {
+		struct hp_process_target *targets = report->rows[i].targets;
+
+		for (size_t t = 0; targets && t < hp_hotfix__meta(report->hotfix)->forward_count;
+		     t++)
+			free(targets[t].callers);
+		free(targets);
+	}
 	free(report->rows);
 	memset(report, 0, sizeof(*report));
 }
@@ -105,6 +111,25 @@ static json_t *calls(const struct hp_process_target *t)
 	return count(t->redirected + t->stale);
 }
 
+static json_t *callers_json(const struct hp_process_target *t)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < t->caller_count; i++) {
+		const struct hp_process_caller *c = &t->callers[i];
+
+		hp_json_append(&array, json_pack("{s:o,s:o,s:o,s:o,s:I}", "object",
+						 hp_json_text_or_null(c->where.object), "address",
+						 hp_json_address(c->where.address), "symbol",
+						 hp_json_text_or_null(c->where.symbol), "offset",
+						 *c->where.symbol
+							 ? json_integer((json_int_t)c->where.offset)
+							 : json_null(),
+						 "calls", (json_int_t)c->calls));
+	}
+	return array;
+}
+
 static json_t *targets_json(const struct hp_processes_report *report,
 			    const struct hp_process_row *row)
 {
@@ -118,11 +143,12 @@ static json_t *targets_json(const struct hp_processes_report *report,
 					 "read_back", t->read_back.reason);
 
 		if (item && report->action == HP_ACTION_VERIFY &&
-		    json_object_update_new(
-			    item,
-			    json_pack("{s:o,s:o,s:o,s:s,s:s}", "calls", calls(t), "redirected",
-				      count(t->redirected), "stale", count(t->stale), "verdict",
-				      hp_verdict__name(t->verdict), "reason", t->reason))) {
+		    json_object_update_new(item,
+					   json_pack("{s:o,s:o,s:o,s:s,s:s,s:o}", "calls", calls(t),
+						     "redirected", count(t->redirected), "stale",
+						     count(t->stale), "verdict",
+						     hp_verdict__name(t->verdict), "reason",
+						     t->reason, "callers", callers_json(t)))) {
 			json_decref(item);
 			item = NULL;
 		}

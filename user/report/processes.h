@@ -15,8 +15,16 @@
 #include "observe/verdict.h"
 #include "report/verify.h"
 
+/* Who called the replacement, and how often. */
+struct hp_process_caller {
+	struct hp_proc_where where;
+	uint64_t calls;
+};
+
 /* What was seen of one target in one process. */
 struct hp_process_target {
+	struct hp_process_caller *callers; /* owned; of calls that are in none it is not known */
+	size_t caller_count;
 	struct hp_read_back read_back;
 	uint64_t redirected, stale; /* HP_COUNT_UNKNOWN when they were not counted */
 	enum hp_verdict verdict;
@@ -41,6 +49,7 @@ enum hp_processes_action {
 
 struct hp_processes_report {
 	enum hp_processes_action action;
+	bool verbose; /* callers as text too */
 	const struct hp_hotfix *hotfix;
 	struct hp_process_row *rows; /* owned */
 	size_t count;

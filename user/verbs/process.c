@@ -124,6 +124,7 @@ int hp_process__report(const struct hp_globals *globals, struct hp_processes_rep
 {
 	int status, ret;
 
+	report->verbose = globals->verbosity > 0;
 	hp_processes_report__finish(report);
 	status = report->status;
 	if (globals->json)

@@ -106,6 +106,28 @@ static void fill_file(struct hp_proc_file *file, const struct hp_map *map, pid_t
 	hp_map__file(map, pid, file->path);
 }
 
+void hp_proc__where(struct hp_proc *proc, pid_t pid, const struct hp_maps *maps, uint64_t address,
+		    struct hp_proc_where *out)
+{
+	const struct hp_map *map = hp_maps__at(maps, address - 1);
+	const char *base = map ? strrchr(map->path, '/') : NULL, *symbol;
+	struct hp_elf *elf;
+	uint64_t bias;
+
+	memset(out, 0, sizeof(*out));
+	out->address = address;
+	if (!base || !map->inode || hp_objects__get(proc->objects, pid, map, &elf, NULL) ||
+	    hp_elf__bias(elf, map->start, map->offset, &bias))
+		return;
+	snprintf(out->object, sizeof(out->object), "%.63s", base + 1);
+	out->address = address - bias;
+	/* A call may be the last instruction of its function. */
+	if (hp_elf__symbol_at(elf, out->address - 1, &symbol, &out->offset))
+		return;
+	out->offset++;
+	snprintf(out->symbol, sizeof(out->symbol), "%.127s", symbol);
+}
+
 void hp_proc__target_file(const struct hp_process *process, struct hp_proc_file *file)
 {
 	struct hp_map map = {

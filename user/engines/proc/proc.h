@@ -17,6 +17,7 @@
 #include "engines/engine.h"
 #include "hotfix/elf_hotfix.h"
 #include "hotproof/patch_map.h"
+#include "host/maps.h"
 #include "host/processes.h"
 
 struct hp_proc;
@@ -90,6 +91,21 @@ struct hp_proc_timing {
  */
 int hp_proc__timing(struct hp_proc *proc, const struct hp_process *process, size_t i,
 		    enum hp_point_role role, struct hp_proc_timing *out, struct hp_error *err);
+
+/* A place in the code of a process, as its files have it. */
+struct hp_proc_where {
+	char object[64];  /* the file's name without its folder; "" when it is no file's */
+	uint64_t address; /* link address; with no object, that in the process */
+	char symbol[128]; /* of the function; "" when it is not known */
+	uint64_t offset;  /* into that */
+};
+
+/*
+ * Where the call is that returns to @address, in a process whose mappings are @maps; the addresses are
+ * those of the return, which lies behind it.
+ */
+void hp_proc__where(struct hp_proc *proc, pid_t pid, const struct hp_maps *maps, uint64_t address,
+		    struct hp_proc_where *out);
 
 /* The file that @process maps the target from. */
 void hp_proc__target_file(const struct hp_process *process, struct hp_proc_file *file);
