@@ -174,7 +174,9 @@ struct hp_read_back hp_attempt__read_back(struct hp_attempt *a, const struct hp_
 		back.redirect = HP_REDIRECT_UNKNOWN;
 		snprintf(back.reason, sizeof(back.reason), "the entry cannot be read: %s",
 			 strerror(-ret));
-		hp_fail(err, HP_E_PROC_CODE, "%s", back.reason);
+		/* Yama forbids it, for one (ptrace_scope, Documentation/admin-guide/LSM/Yama.rst). */
+		hp_fail(err, ret == -EPERM ? HP_E_PROC_PERMISSION : HP_E_PROC_CODE, "%s",
+			back.reason);
 		return back;
 	}
 	if (!memcmp(code, site->original, len)) {
