@@ -2,7 +2,8 @@
 /*
  * kill-at [--flock | --mkdir | --victim=PID] N COMMAND…: run COMMAND under ptrace and kill it at the N-th system call
  * that it makes from its first PTRACE_SEIZE (flock, mkdir) on, before the kernel does it. Status 0
- * when it was killed, 3 when it ended before. Its standard output goes to /dev/null.
+ * when it was killed, 3 when it ended before. The calls of all its threads count. Its standard
+ * output goes to /dev/null.
  *
  * With --victim it is process PID that is killed, and COMMAND goes on: its output is kept, and its
  * exit status is ours.
@@ -15,18 +16,17 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 int main(int argc, char **argv)
 {
-	bool counting = false, entering = false;
+	bool counting = false;
 	long from = SYS_ptrace;
 	pid_t victim = 0;
 	long left;
 	int status;
-	pid_t pid;
+	pid_t pid, tid;
 
 	if (argc > 1 && !strcmp(argv[1], "--flock"))
 		from = SYS_flock;
@@ -51,28 +51,41 @@ int main(int argc, char **argv)
 	}
 	if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
 		return 2;
-	ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
+	ptrace(PTRACE_SETOPTIONS, pid, 0,
+	       PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACECLONE);
 	ptrace(PTRACE_SYSCALL, pid, 0, 0);
-	while (waitpid(pid, &status, 0) == pid && WIFSTOPPED(status)) {
-		struct user_regs_struct regs;
+	while ((tid = waitpid(-1, &status, __WALL)) > 0) {
+		struct __ptrace_syscall_info info = { 0 };
 		int signal = 0;
 
+		if (!WIFSTOPPED(status)) {
+			if (tid == pid)
+				return victim && WIFEXITED(status) ? WEXITSTATUS(status) : 3;
+			continue;
+		}
 		if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
-			entering = !entering;
-			ptrace(PTRACE_GETREGS, pid, 0, &regs);
-			counting |= entering && (long)regs.orig_rax == from &&
-				    (from != SYS_ptrace || regs.rdi == PTRACE_SEIZE);
-			if (entering && counting && --left == 0 && victim) {
-				kill(victim, SIGKILL);
-			} else if (entering && counting && left == 0) {
-				kill(pid, SIGKILL);
-				waitpid(pid, &status, 0);
-				return 0;
+			ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof(info), &info);
+			if (info.op == PTRACE_SYSCALL_INFO_ENTRY) {
+				counting |=
+					(long)info.entry.nr == from &&
+					(from != SYS_ptrace || info.entry.args[0] == PTRACE_SEIZE);
+				if (counting && --left == 0 && victim) {
+					kill(victim, SIGKILL);
+				} else if (counting && left == 0) {
+					kill(pid, SIGKILL);
+					while ((tid = waitpid(-1, &status, __WALL)) > 0)
+						if (tid == pid && !WIFSTOPPED(status))
+							return 0;
+					return 0;
+				}
 			}
+		} else if (WSTOPSIG(status) == SIGSTOP && tid != pid) {
+			/* A new thread begins with it. */
+			signal = 0;
 		} else if (WSTOPSIG(status) != SIGTRAP) {
 			signal = WSTOPSIG(status);
 		}
-		ptrace(PTRACE_SYSCALL, pid, 0, signal);
+		ptrace(PTRACE_SYSCALL, tid, 0, signal);
 	}
-	return victim && WIFEXITED(status) ? WEXITSTATUS(status) : 3;
+	return 3;
 }

@@ -284,8 +284,8 @@ static int attempt(struct hp_attempt *a, struct hp_outcome_record *record,
 		return 0;
 	}
 
-	ret = hp_stop__begin(&a->stop, a->process->pid, hp_attempt__stop_deadline(record, opts),
-			     err);
+	ret = hp_stop__begin(&a->stop, a->tracer, a->process->pid,
+			     hp_attempt__stop_deadline(record, opts), err);
 	record->attempts++;
 	if (ret)
 		return ret;
@@ -299,8 +299,8 @@ static int attempt(struct hp_attempt *a, struct hp_outcome_record *record,
 	return ret;
 }
 
-int hp_apply__attempt(struct hp_proc *proc, struct hp_outcome_record *record,
-		      const struct hp_proc_opts *opts)
+int hp_apply__attempt(struct hp_proc *proc, struct hp_tracer *tracer,
+		      struct hp_outcome_record *record, const struct hp_proc_opts *opts)
 {
 	struct hp_error *err = &record->error;
 	struct hp_unwinder *unwinder = NULL;
@@ -311,6 +311,7 @@ int hp_apply__attempt(struct hp_proc *proc, struct hp_outcome_record *record,
 	memset(err, 0, sizeof(*err));
 	ret = check_process(&record->process, err);
 	ret = ret ?: hp_attempt__open(&a, proc, &record->process, err);
+	a.tracer = tracer;
 	ret = ret ?: attempt(&a, record, opts, &unwinder, &binding, err);
 	hp_attempt__close(&a);
 	if (unwinder)

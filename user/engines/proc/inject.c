@@ -161,7 +161,7 @@ static int run_to_syscall(struct hp_inject *in)
 
 		if (ptrace(PTRACE_SYSCALL, in->tid, 0, signal))
 			return -errno;
-		ret = hp_stop__wait(in->tid, deadline, &status);
+		ret = hp_tracer__wait(in->tid, deadline, false, &status);
 		if (ret)
 			return ret;
 		if (WSTOPSIG(status) == (SIGTRAP | 0x80))
@@ -252,7 +252,7 @@ static int leave(struct hp_inject *in)
 	ret = ret ?: hp_memory__write(in->pid, in->saved_at, in->saved, in->saved_len);
 	if (!ret && ptrace(PTRACE_CONT, in->tid, 0, 0))
 		ret = -errno;
-	ret = ret ?: hp_stop__wait(in->tid, hp_now_ns() + CALL_TIMEOUT, &status);
+	ret = ret ?: hp_tracer__wait(in->tid, hp_now_ns() + CALL_TIMEOUT, false, &status);
 	if (!ret && !hp_stop__is_event(status))
 		ret = -EPROTO;
 	return ret;

@@ -1,24 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The proc engine: many processes, each tried until it is done or the time is up. */
+/* The proc engine: what its callers see of it. */
 #include "engines/proc/proc.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
-#include "base/clock.h"
-#include "base/interrupt.h"
-#include "base/log.h"
 #include "engines/proc/session.h"
-
-/* Between two rounds over the processes that were not ready. */
-#define FIRST_PAUSE_MS 1
-#define MAX_PAUSE_MS   100
-
-typedef int attempt_fn(struct hp_proc *proc, struct hp_outcome_record *record,
-		       const struct hp_proc_opts *opts);
 
 int hp_proc__open(struct hp_proc **out, const char *path, struct hp_error *err)
 {
@@ -230,106 +218,6 @@ void hp_proc_look__free(struct hp_proc_look *look)
 	memset(look, 0, sizeof(*look));
 }
 
-/* Does the process still map the target where it was found? Not once it has ended, or called exec. */
-static bool still_maps(const struct hp_process *process)
-{
-	const struct hp_map *map;
-	struct hp_maps maps;
-	bool same;
-
-	if (hp_maps__read(&maps, process->pid))
-		return false;
-	map = hp_maps__at(&maps, process->start);
-	same = map && map->inode == process->inode && map->major == process->major &&
-	       map->minor == process->minor;
-	hp_maps__free(&maps);
-	return same;
-}
-
-/*
- * An attempt failed because its process ended, or became another program. The latter may map the
- * target too: it is looked for again. -EBUSY: worth another attempt.
- */
-static int follow_exec(struct hp_proc *proc, struct hp_outcome_record *record)
-{
-	struct hp_process *process = &record->process;
-	struct hp_processes found;
-	int ret = -ESRCH;
-
-	if (!hp_processes__find(&found, &hp_hotfix__meta(proc->hotfix)->target_id, &process->pid, 1,
-				HP_PROCESSES_AUTO, NULL)) {
-		if (found.count) {
-			*process = found.items[0];
-			ret = -EBUSY;
-		}
-		hp_processes__free(&found);
-	}
-	memset(&record->error, 0, sizeof(record->error));
-	if (ret == -EBUSY)
-		hp_fail(&record->error, HP_E_PROC_BUSY, "process %d became another program",
-			process->pid);
-	else
-		hp_fail(&record->error, HP_E_PROC_GONE,
-			"process %d has ended, or became another program", process->pid);
-	return ret;
-}
-
-/* True once the record needs no further attempt. */
-static bool settle(struct hp_outcome_record *record, int ret, const struct hp_proc_opts *opts)
-{
-	if (!ret) {
-		memset(&record->error, 0, sizeof(record->error));
-		return true;
-	}
-	if (record->error.reason == HP_E_PROC_GONE) {
-		record->outcome = HP_OUTCOME_GONE;
-		return true;
-	}
-	if (record->outcome != HP_OUTCOME_LINGERING)
-		record->outcome = HP_OUTCOME_FAILED;
-	return ret != -EBUSY || opts->dry_run;
-}
-
-static void run(struct hp_proc *proc, struct hp_outcome_record *records, size_t count,
-		const struct hp_proc_opts *opts, attempt_fn *attempt, const char *what)
-{
-	_cleanup_free_ bool *settled = calloc(count + 1, sizeof(*settled));
-	int priority = getpriority(PRIO_PROCESS, 0);
-	int pause = FIRST_PAUSE_MS;
-	size_t left = count;
-
-	/* What stands still waits for us: on a busy host, be first. Without the privilege, be patient. */
-	setpriority(PRIO_PROCESS, 0, -20);
-	while (left && settled) {
-		for (size_t i = 0; i < count; i++) {
-			struct hp_error last = records[i].error;
-			int ret;
-
-			if (settled[i])
-				continue;
-			ret = attempt(proc, &records[i], opts);
-			if (ret && !still_maps(&records[i].process))
-				ret = follow_exec(proc, &records[i]);
-			/* The last attempt may have had no time: what was seen before says more. */
-			if (records[i].error.reason == HP_E_PROC_BUSY && last.reason != HP_E_NONE)
-				records[i].error = last;
-			if (ret)
-				hp_debug("process %d: %s", records[i].process.pid,
-					 records[i].error.message);
-			settled[i] = settle(&records[i], ret, opts);
-			left -= settled[i];
-		}
-		if (!left || hp_now_ns() >= opts->deadline || hp_interrupted())
-			break;
-		hp_progress("%s: %zu of %zu processes, %.0f s left", what, count - left, count,
-			    (double)(opts->deadline - hp_now_ns()) / 1e9);
-		poll(NULL, 0, pause);
-		pause = pause * 2 < MAX_PAUSE_MS ? pause * 2 : MAX_PAUSE_MS;
-	}
-	hp_progress_end();
-	setpriority(PRIO_PROCESS, 0, priority);
-}
-
 void hp_proc__apply(struct hp_proc *proc, struct hp_outcome_record *records, size_t count,
 		    const struct hp_proc_opts *opts)
 {
@@ -342,11 +230,11 @@ void hp_proc__apply(struct hp_proc *proc, struct hp_outcome_record *records, siz
 		}
 		return;
 	}
-	run(proc, records, count, opts, hp_apply__attempt, "applying");
+	hp_crew__run(proc, records, count, opts, hp_apply__attempt, "applying");
 }
 
 void hp_proc__revert(struct hp_proc *proc, struct hp_outcome_record *records, size_t count,
 		     const struct hp_proc_opts *opts)
 {
-	run(proc, records, count, opts, hp_revert__attempt, "reverting");
+	hp_crew__run(proc, records, count, opts, hp_revert__attempt, "reverting");
 }

@@ -35,6 +35,7 @@ struct hp_site {
 struct hp_attempt {
 	struct hp_proc *proc;
 	const struct hp_process *process;
+	struct hp_tracer *tracer; /* NULL in an attempt that only looks */
 	struct hp_maps maps;
 	struct hp_elf *target; /* the object that the process maps, not the one of our path */
 	uint64_t target_bias, hotfix_bias;
@@ -103,9 +104,12 @@ int hp_attempt__check_stacks(struct hp_attempt *a, struct hp_unwinder *unwinder,
 			     const struct hp_range *ranges, size_t count, struct hp_error *err);
 
 /* One attempt. -EBUSY: worth another one. */
-int hp_apply__attempt(struct hp_proc *proc, struct hp_outcome_record *record,
-		      const struct hp_proc_opts *opts);
-int hp_revert__attempt(struct hp_proc *proc, struct hp_outcome_record *record,
-		       const struct hp_proc_opts *opts);
+typedef int hp_attempt_fn(struct hp_proc *proc, struct hp_tracer *tracer,
+			  struct hp_outcome_record *record, const struct hp_proc_opts *opts);
+hp_attempt_fn hp_apply__attempt, hp_revert__attempt;
+
+/* Attempts at all of @records until they are done or the time is up. */
+void hp_crew__run(struct hp_proc *proc, struct hp_outcome_record *records, size_t count,
+		  const struct hp_proc_opts *opts, hp_attempt_fn *attempt, const char *what);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,31 +12,54 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 
-/* How long to sleep between two looks at a thread that has not stopped yet. */
-#define FIRST_NAP_NS 20000
-#define MAX_NAP_NS   1000000
+/* A thread that is asleep for so long in a way that no signal ends will stay so. */
+#define SOUND_ASLEEP_NS (5 * HP_NSEC_PER_MSEC)
+/* How much longer than the attempt it may take until a thread can be let go again. */
+#define LET_GO_NS HP_NSEC_PER_SEC
 
-/* A field of /proc/PID/task/TID/status; false when it is not there. */
-static bool read_status(pid_t pid, pid_t tid, const char *field, char *value, size_t size)
+struct status {
+	char text[4096];
+};
+
+/* /proc/PID/task/TID/status; false when the thread is gone. */
+static bool read_status(pid_t pid, pid_t tid, struct status *status)
 {
-	_cleanup_file_ FILE *f = NULL;
-	char path[64], line[256];
-	size_t len = strlen(field);
+	_cleanup_close_ int fd = -1;
+	char path[64];
+	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", pid, tid);
-	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f)) {
-		if (strncmp(line, field, len) || line[len] != ':')
-			continue;
-		snprintf(value, size, "%s", line + len + 1 + strspn(line + len + 1, " \t"));
-		value[strcspn(value, "\n")] = '\0';
-		return true;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, status->text, sizeof(status->text) - 1);
+	status->text[n < 0 ? 0 : n] = '\0';
+	return n > 0;
+}
+
+/* The value of a field, up to the end of the text; NULL when there is none. */
+static const char *find_field(const struct status *status, const char *field)
+{
+	size_t len = strlen(field);
+
+	for (const char *at = status->text; at && *at; at = strchr(at, '\n')) {
+		at += *at == '\n';
+		if (!strncmp(at, field, len) && at[len] == ':')
+			return at + len + 1 + strspn(at + len + 1, " \t");
 	}
-	return false;
+	return NULL;
+}
+
+/* "S (sleeping)" and the like, in @text; its first letter is returned, 'X' for a thread that is gone. */
+static char read_state(pid_t pid, pid_t tid, char text[32])
+{
+	struct status status;
+	const char *state = read_status(pid, tid, &status) ? find_field(&status, "State") : NULL;
+
+	snprintf(text, 32, "%.*s", state ? (int)strcspn(state, "\n") : 4, state ?: "gone");
+	return state ? *state : 'X';
 }
 
 bool hp_stop__is_event(int status)
@@ -43,31 +67,23 @@ bool hp_stop__is_event(int status)
 	return WIFSTOPPED(status) && status >> 16 == PTRACE_EVENT_STOP;
 }
 
-int hp_stop__wait(pid_t tid, uint64_t deadline, int *status)
+/*
+ * Wait until @tid has stopped as asked. Signals that come first are delivered, not swallowed. -EBUSY
+ * at the deadline, or as soon as it sleeps so that it will not stop: in vfork(), mostly.
+ */
+static int wait_event(struct hp_stop *stop, pid_t tid, uint64_t deadline)
 {
-	struct timespec nap = { 0, FIRST_NAP_NS };
+	char text[32];
 
 	for (;;) {
-		pid_t ret = waitpid(tid, status, __WALL | WNOHANG);
+		int status = 0, ret = hp_tracer__wait(tid, deadline, true, &status);
 
-		if (ret < 0 && errno != EINTR)
-			return errno == ECHILD ? -ESRCH : -errno;
-		if (ret == tid)
-			return WIFSTOPPED(*status) ? 0 : -ESRCH;
-		if (hp_now_ns() > deadline)
-			return -EBUSY;
-		nanosleep(&nap, NULL);
-		if (nap.tv_nsec < MAX_NAP_NS)
-			nap.tv_nsec *= 2;
-	}
-}
-
-/* Wait until @tid has stopped as asked. Signals that come first are delivered, not swallowed. */
-static int wait_event(pid_t tid, uint64_t deadline)
-{
-	for (;;) {
-		int status = 0, ret = hp_stop__wait(tid, deadline, &status);
-
+		if (ret == -EINTR) {
+			if (hp_now_ns() - stop->since_ns > SOUND_ASLEEP_NS &&
+			    read_state(stop->pid, tid, text) == 'D')
+				return -EBUSY;
+			continue;
+		}
 		if (ret || hp_stop__is_event(status))
 			return ret;
 		if (ptrace(PTRACE_CONT, tid, 0, WSTOPSIG(status)) && errno != ESRCH)
@@ -77,14 +93,22 @@ static int wait_event(pid_t tid, uint64_t deadline)
 
 static int fail_seize(pid_t pid, pid_t tid, int ret, struct hp_error *err)
 {
-	char value[64];
+	struct status status;
+	const char *tracer;
 
 	if (ret == -ESRCH)
 		return hp_fail(err, HP_E_PROC_GONE, "process %d has ended", pid);
-	if (read_status(pid, tid, "TracerPid", value, sizeof(value)) && strcmp(value, "0"))
-		return hp_fail(err, HP_E_PROC_TRACED, "process %d is traced by process %s", pid,
-			       value);
-	return hp_fail_errno(err, HP_E_PROC_PERMISSION, ret, "process %d may not be traced", pid);
+	tracer = read_status(pid, tid, &status) ? find_field(&status, "TracerPid") : NULL;
+	if (!tracer || atoi(tracer) == 0)
+		return hp_fail_errno(err, HP_E_PROC_PERMISSION, ret, "process %d may not be traced",
+				     pid);
+	/* Held by an attempt before, and about to be let go. */
+	if (hp_tracer__is_ours(atoi(tracer))) {
+		hp_fail(err, HP_E_PROC_BUSY, "thread %d of process %d is not free yet", tid, pid);
+		return -EBUSY;
+	}
+	return hp_fail(err, HP_E_PROC_TRACED, "process %d is traced by process %d", pid,
+		       atoi(tracer));
 }
 
 static bool is_known(const struct hp_stop *stop, pid_t tid)
@@ -98,28 +122,22 @@ static bool is_known(const struct hp_stop *stop, pid_t tid)
 /* A thread that has ended, and only its entry is left: nothing of it will ever run. */
 static bool is_dead(pid_t pid, pid_t tid)
 {
-	char state[32];
+	char text[32], state = read_state(pid, tid, text);
 
-	return !read_status(pid, tid, "State", state, sizeof(state)) || state[0] == 'Z' ||
-	       state[0] == 'X';
+	return state == 'Z' || state == 'X';
 }
 
 static int seize(struct hp_stop *stop, pid_t tid, struct hp_error *err)
 {
-	struct hp_thread *grown;
-	char state[32];
+	if (stop->count == stop->room) {
+		size_t room = stop->room ? 2 * stop->room : 16;
+		struct hp_thread *grown = realloc(stop->threads, room * sizeof(*grown));
 
-	grown = realloc(stop->threads, (stop->count + 1) * sizeof(*grown));
-	if (!grown)
-		return hp_fail(err, HP_E_NOMEM, "out of memory");
-	stop->threads = grown;
-	/*
-	 * A thread that waits for its vfork child cannot be stopped, and once seized, it cannot be
-	 * let go until it could: look first.
-	 */
-	if (read_status(stop->pid, tid, "State", state, sizeof(state)) && state[0] == 'D')
-		return hp_fail(err, HP_E_PROC_BUSY, "thread %d of process %d does not stop: %s",
-			       tid, stop->pid, state);
+		if (!grown)
+			return hp_fail(err, HP_E_NOMEM, "out of memory");
+		stop->threads = grown;
+		stop->room = room;
+	}
 	if (ptrace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD)) {
 		int ret = -errno;
 
@@ -128,24 +146,19 @@ static int seize(struct hp_stop *stop, pid_t tid, struct hp_error *err)
 			return 0;
 		return fail_seize(stop->pid, tid, ret, err);
 	}
-	grown[stop->count++] = (struct hp_thread){ .tid = tid, .stopped = true };
+	stop->threads[stop->count++] = (struct hp_thread){ .tid = tid, .seized = true };
 	ptrace(PTRACE_INTERRUPT, tid, 0, 0);
 	return 0;
 }
 
 /* Seize the threads that are not known yet; *found says how many there were. */
-static int seize_new(struct hp_stop *stop, size_t *found, struct hp_error *err)
+static int seize_new(struct hp_stop *stop, DIR *dir, size_t *found, struct hp_error *err)
 {
-	_cleanup_dir_ DIR *dir = NULL;
 	struct dirent *entry;
 	size_t before = stop->count;
-	char path[32];
 	int ret = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/task", stop->pid);
-	dir = opendir(path);
-	if (!dir)
-		return hp_fail(err, HP_E_PROC_GONE, "process %d has ended", stop->pid);
+	rewinddir(dir);
 	while (!ret && (entry = readdir(dir))) {
 		pid_t tid = atoi(entry->d_name);
 
@@ -156,58 +169,76 @@ static int seize_new(struct hp_stop *stop, size_t *found, struct hp_error *err)
 	return ret;
 }
 
+static int fail_wait(const struct hp_stop *stop, pid_t tid, int ret, struct hp_error *err)
+{
+	char text[32];
+
+	if (ret == -EOPNOTSUPP)
+		return hp_fail(err, HP_E_PROC_32BIT, "process %d is a 32-bit program", stop->pid);
+	if (ret != -EBUSY)
+		return hp_fail_errno(err, HP_E_PROC_PERMISSION, ret, "thread %d cannot be stopped",
+				     tid);
+	read_state(stop->pid, tid, text);
+	hp_fail(err, HP_E_PROC_BUSY, "thread %d of process %d did not stop (%s)", tid, stop->pid,
+		text);
+	return -EBUSY;
+}
+
+/* All were asked to stop before the first is waited for: they come to it at the same time. */
 static int wait_all(struct hp_stop *stop, size_t from, uint64_t deadline, struct hp_error *err)
 {
-	char state[32];
-
 	for (size_t i = from; i < stop->count; i++) {
 		struct hp_thread *thread = &stop->threads[i];
-		int ret = wait_event(thread->tid, deadline);
+		int ret = wait_event(stop, thread->tid, deadline);
 
+		thread->stopped = !ret;
 		if (!ret)
 			ret = hp_arch__get_regs(thread->tid, &thread->regs);
-		if (ret == -ESRCH) {
-			thread->stopped = false;
-			continue;
-		}
-		if (ret == -EOPNOTSUPP)
-			return hp_fail(err, HP_E_PROC_32BIT, "process %d is a 32-bit program",
-				       stop->pid);
-		if (ret == -EBUSY) {
-			if (!read_status(stop->pid, thread->tid, "State", state, sizeof(state)))
-				snprintf(state, sizeof(state), "?");
-			return hp_fail(err, HP_E_PROC_BUSY,
-				       "thread %d of process %d did not stop (%s)", thread->tid,
-				       stop->pid, state);
-		}
-		if (ret)
-			return hp_fail_errno(err, HP_E_PROC_PERMISSION, ret,
-					     "thread %d cannot be stopped", thread->tid);
+		if (ret == -ESRCH)
+			thread->seized = thread->stopped = false;
+		else if (ret)
+			return fail_wait(stop, thread->tid, ret, err);
 	}
 	return 0;
 }
 
-int hp_stop__begin(struct hp_stop **out, pid_t pid, uint64_t deadline, struct hp_error *err)
+static int stop_all(struct hp_stop *stop, DIR *dir, uint64_t deadline, struct hp_error *err)
 {
-	struct hp_stop *stop = calloc(1, sizeof(*stop));
 	size_t found = 0, live = 0;
 	int ret = 0;
 
-	if (!stop)
-		return hp_fail(err, HP_E_NOMEM, "out of memory");
-	stop->pid = pid;
-	stop->since_ns = hp_now_ns();
 	/* A thread that is not stopped yet can start others: until a scan finds none. */
 	do {
 		size_t from = stop->count;
 
-		ret = seize_new(stop, &found, err);
+		ret = seize_new(stop, dir, &found, err);
 		ret = ret ?: wait_all(stop, from, deadline, err);
 	} while (!ret && found);
 	for (size_t i = 0; i < stop->count; i++)
 		live += stop->threads[i].stopped;
 	if (!ret && !live)
-		ret = hp_fail(err, HP_E_PROC_GONE, "process %d has ended", pid);
+		ret = hp_fail(err, HP_E_PROC_GONE, "process %d has ended", stop->pid);
+	return ret;
+}
+
+int hp_stop__begin(struct hp_stop **out, struct hp_tracer *tracer, pid_t pid, uint64_t deadline,
+		   struct hp_error *err)
+{
+	struct hp_stop *stop = calloc(1, sizeof(*stop));
+	_cleanup_dir_ DIR *dir = NULL;
+	char path[32];
+	int ret;
+
+	if (!stop)
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	stop->pid = pid;
+	stop->tracer = tracer;
+	hp_tracer__begin_waiting(tracer);
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	stop->since_ns = hp_now_ns();
+	ret = dir ? stop_all(stop, dir, deadline, err)
+		  : hp_fail(err, HP_E_PROC_GONE, "process %d has ended", pid);
 	if (ret) {
 		hp_stop__end(stop);
 		return ret;
@@ -219,18 +250,17 @@ int hp_stop__begin(struct hp_stop **out, pid_t pid, uint64_t deadline, struct hp
 /* True if a signal waits that the thread would take now. */
 static bool has_signal(pid_t pid, pid_t tid)
 {
-	static const char *const fields[] = { "SigPnd", "ShdPnd" };
-	char value[64];
-	uint64_t blocked;
+	struct status status;
+	const char *blocked, *own, *shared;
 
-	if (!read_status(pid, tid, "SigBlk", value, sizeof(value)))
+	if (!read_status(pid, tid, &status))
 		return false;
-	blocked = strtoull(value, NULL, 16);
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		if (read_status(pid, tid, fields[i], value, sizeof(value)) &&
-		    (strtoull(value, NULL, 16) & ~blocked))
-			return true;
-	return false;
+	blocked = find_field(&status, "SigBlk");
+	own = find_field(&status, "SigPnd");
+	shared = find_field(&status, "ShdPnd");
+	return blocked && own && shared &&
+	       ((strtoull(own, NULL, 16) | strtoull(shared, NULL, 16)) &
+		~strtoull(blocked, NULL, 16));
 }
 
 /*
@@ -238,31 +268,51 @@ static bool has_signal(pid_t pid, pid_t tid)
  * that comes after this look is as one that comes just before such a call, which programs have to
  * expect anyway.
  */
-static void let_go(struct hp_stop *stop, struct hp_thread *thread)
+static void restart_call(pid_t pid, pid_t tid)
 {
 	struct hp_arch_regs regs;
 
-	if (!hp_arch__get_regs(thread->tid, &regs) && hp_arch__restart_interrupted(&regs) &&
-	    !has_signal(stop->pid, thread->tid))
-		hp_arch__set_regs(thread->tid, &regs);
-	/* One that has not stopped cannot be detached: it may have gone to sleep after the look. */
-	if (ptrace(PTRACE_DETACH, thread->tid, 0, 0) && errno == ESRCH) {
-		int status;
+	if (!hp_arch__get_regs(tid, &regs) && hp_arch__restart_interrupted(&regs) &&
+	    !has_signal(pid, tid))
+		hp_arch__set_regs(tid, &regs);
+}
 
-		if (!hp_stop__wait(thread->tid, hp_now_ns() + HP_NSEC_PER_SEC, &status))
-			ptrace(PTRACE_DETACH, thread->tid, 0,
-			       hp_stop__is_event(status) ? 0 : WSTOPSIG(status));
-	}
+/*
+ * A thread that has not stopped cannot be detached. One that only waits for a processor is waited
+ * for. One that is asleep, or does not get there, is let go by the kernel when the tracer ends.
+ */
+static void let_go_running(struct hp_stop *stop, pid_t tid, uint64_t deadline)
+{
+	int ret = wait_event(stop, tid, deadline);
+
+	if (ret == -ESRCH)
+		return;
+	if (!ret)
+		restart_call(stop->pid, tid);
+	if (ret || ptrace(PTRACE_DETACH, tid, 0, 0))
+		hp_tracer__must_end(stop->tracer);
 }
 
 uint64_t hp_stop__end(struct hp_stop *stop)
 {
-	uint64_t since = stop->since_ns;
+	uint64_t since = stop->since_ns, until;
 
+	for (size_t i = 0; i < stop->count; i++) {
+		struct hp_thread *thread = &stop->threads[i];
+
+		if (!thread->stopped)
+			continue;
+		restart_call(stop->pid, thread->tid);
+		/* It was killed meanwhile, or runs although it should not. */
+		if (ptrace(PTRACE_DETACH, thread->tid, 0, 0))
+			thread->stopped = false;
+	}
+	until = hp_now_ns();
 	for (size_t i = 0; i < stop->count; i++)
-		if (stop->threads[i].stopped)
-			let_go(stop, &stop->threads[i]);
+		if (stop->threads[i].seized && !stop->threads[i].stopped)
+			let_go_running(stop, stop->threads[i].tid, until + LET_GO_NS);
+	hp_tracer__end_waiting(stop->tracer);
 	free(stop->threads);
 	free(stop);
-	return hp_now_ns() - since;
+	return until - since;
 }

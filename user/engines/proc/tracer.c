@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Threads of ours that trace. */
+#include "engines/proc/tracer.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+#define TICK_NS	    HP_NSEC_PER_MSEC
+#define TICK_SIGNAL (SIGRTMIN + 1)
+
+struct hp_tracer {
+	pthread_t thread;
+	hp_tracer_fn *fn;
+	void *arg;
+	pid_t tid; /* 0: it could not begin */
+	timer_t timer;
+	bool must_end;
+};
+
+/* It only ends the waitpid() that it comes in. */
+static void on_tick(int signal)
+{
+}
+
+static void *run(void *arg)
+{
+	struct hp_tracer *tracer = arg;
+	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = TICK_SIGNAL };
+	pid_t tid = (pid_t)syscall(SYS_gettid);
+
+	event.sigev_notify_thread_id = tid;
+	if (timer_create(CLOCK_MONOTONIC, &event, &tracer->timer))
+		return NULL;
+	tracer->tid = tid;
+	tracer->fn(tracer, tracer->arg);
+	timer_delete(tracer->timer);
+	return NULL;
+}
+
+/* pthread_join() comes back before the kernel has let go of what the thread traced. */
+static void join(struct hp_tracer *tracer)
+{
+	struct timespec nap = { 0, 20000 };
+
+	pthread_join(tracer->thread, NULL);
+	while (tracer->must_end && !syscall(SYS_tgkill, getpid(), tracer->tid, 0))
+		nanosleep(&nap, NULL);
+}
+
+int hp_tracer__run_many(hp_tracer_fn *fn, void *args, size_t size, size_t count,
+			struct hp_error *err)
+{
+	struct sigaction action = { .sa_handler = on_tick };
+	_cleanup_free_ struct hp_tracer *tracers = calloc(count, sizeof(*tracers));
+	size_t begun = 0, ran = 0;
+	int ret = 0;
+
+	if (!tracers)
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	sigaction(TICK_SIGNAL, &action, NULL);
+	for (; begun < count && !ret; begun += !ret) {
+		tracers[begun].fn = fn;
+		tracers[begun].arg = (char *)args + begun * size;
+		ret = pthread_create(&tracers[begun].thread, NULL, run, &tracers[begun]);
+	}
+	for (size_t i = 0; i < begun; i++) {
+		join(&tracers[i]);
+		ran += tracers[i].tid != 0;
+	}
+	/* Fewer than asked for do the same work. */
+	return ran ? 0 : hp_fail(err, HP_E_NOMEM, "no thread can be had to trace with");
+}
+
+int hp_tracer__run(hp_tracer_fn *fn, void *arg, struct hp_error *err)
+{
+	return hp_tracer__run_many(fn, arg, 0, 1, err);
+}
+
+void hp_tracer__must_end(struct hp_tracer *tracer)
+{
+	tracer->must_end = true;
+}
+
+bool hp_tracer__has_to_end(const struct hp_tracer *tracer)
+{
+	return tracer->must_end;
+}
+
+static void set_timer(struct hp_tracer *tracer, long ns)
+{
+	struct itimerspec every = { { 0, ns }, { 0, ns } };
+
+	timer_settime(tracer->timer, 0, &every, NULL);
+}
+
+void hp_tracer__begin_waiting(struct hp_tracer *tracer)
+{
+	set_timer(tracer, TICK_NS);
+}
+
+void hp_tracer__end_waiting(struct hp_tracer *tracer)
+{
+	set_timer(tracer, 0);
+}
+
+int hp_tracer__wait(pid_t tid, uint64_t deadline, bool brief, int *status)
+{
+	for (;;) {
+		pid_t ret = waitpid(tid, status, __WALL | __WNOTHREAD);
+
+		if (ret == tid)
+			return WIFSTOPPED(*status) ? 0 : -ESRCH;
+		if (errno != EINTR)
+			return errno == ECHILD ? -ESRCH : -errno;
+		if (hp_now_ns() > deadline)
+			return -EBUSY;
+		if (brief)
+			return -EINTR;
+	}
+}
+
+bool hp_tracer__is_ours(pid_t tid)
+{
+	return !syscall(SYS_tgkill, getpid(), tid, 0);
+}
