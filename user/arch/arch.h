@@ -108,12 +108,24 @@ int hp_arch__set_regs(pid_t tid, const struct hp_arch_regs *regs);
 uint64_t hp_arch__ip(const struct hp_arch_regs *regs);
 uint64_t hp_arch__sp(const struct hp_arch_regs *regs);
 
+/* The address of the thread control block, which lies on top of a thread's own stack. */
+uint64_t hp_arch__thread_pointer(const struct hp_arch_regs *regs);
+
+/* All general registers as words, any of which may hold a return address; returns how many. */
+size_t hp_arch__words(const struct hp_arch_regs *regs, const uint64_t **words);
+
+/* True for a word that the kernel writes into each signal frame; others may look like it. */
+bool hp_arch__is_signal_frame(uint64_t word);
+
 /*
  * The thread was interrupted in a system call that says EINTR where others are started again by
  * the kernel (epoll_wait and its like; signal(7), "Interruption of system calls … by stop
  * signals"): make @regs start it again. False, and nothing changed, when it is none of those.
  */
 bool hp_arch__restart_interrupted(struct hp_arch_regs *regs);
+
+/* True if the thread keeps its return addresses on a shadow stack too: none of ours is there. */
+bool hp_arch__has_shadow_stack(pid_t tid);
 
 /* What the kernel would make of @regs when it leaves an interrupted system call (ERESTART…). */
 void hp_arch__restart_syscall(struct hp_arch_regs *regs);

@@ -78,6 +78,41 @@ uint64_t hp_arch__sp(const struct hp_arch_regs *regs)
 	return regs->gp.rsp;
 }
 
+uint64_t hp_arch__thread_pointer(const struct hp_arch_regs *regs)
+{
+	return regs->gp.fs_base;
+}
+
+size_t hp_arch__words(const struct hp_arch_regs *regs, const uint64_t **words)
+{
+	*words = (const uint64_t *)(const void *)&regs->gp;
+	return sizeof(regs->gp) / sizeof(**words);
+}
+
+/*
+ * cs, gs, fs and ss of struct sigcontext_64 share a word, in which setup_sigcontext() leaves gs and
+ * fs zero. These are the only selectors of 64-bit code (arch/x86/include/asm/segment.h).
+ */
+#define USER_CS 0x33ull
+#define USER_DS 0x2bull
+
+bool hp_arch__is_signal_frame(uint64_t word)
+{
+	return (word & 0xffff) == USER_CS && word >> 48 == USER_DS;
+}
+
+#ifndef NT_X86_SHSTK
+#define NT_X86_SHSTK 0x204 /* Linux 6.6 */
+#endif
+
+bool hp_arch__has_shadow_stack(pid_t tid)
+{
+	uint64_t ssp = 0;
+	struct iovec iov = { &ssp, sizeof(ssp) };
+
+	return !ptrace(PTRACE_GETREGSET, tid, NT_X86_SHSTK, &iov);
+}
+
 static void again(struct hp_arch_regs *regs, uint64_t nr)
 {
 	regs->gp.rax = nr;

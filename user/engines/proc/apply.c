@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "engines/proc/memory.h"
 #include "engines/proc/room.h"
@@ -184,8 +183,7 @@ static int check_threads(struct hp_attempt *a, struct hp_error *err)
 }
 
 /* No thread is in a target; nor in the hotfix that is replaced, which is unmapped at once. */
-static int check_stacks(struct hp_attempt *a, struct hp_unwinder *unwinder, bool entry_only,
-			struct hp_error *err)
+static int check_stacks(struct hp_attempt *a, bool entry_only, struct hp_error *err)
 {
 	const struct hp_hotfix_meta *meta = hp_hotfix__meta(a->proc->hotfix);
 	_cleanup_free_ struct hp_range *ranges =
@@ -214,26 +212,31 @@ static int check_stacks(struct hp_attempt *a, struct hp_unwinder *unwinder, bool
 			.end = a->other->hotfix_bias + a->other->proc->image->span,
 			.name = "a replacement of the hotfix that is replaced",
 		};
-	return hp_attempt__check_stacks(a, unwinder, ranges, count, err);
+	return count ? hp_attempt__check_stacks(a, ranges, count, err) : 0;
 }
 
+/* What was prepared before the process was stopped. */
+struct plan {
+	bool entry_only;
+	struct hp_arch_gadgets gadgets;
+	struct hp_binding binding;
+};
+
 /* All that is done while the process stands still. */
-static int commit(struct hp_attempt *a, struct hp_unwinder *unwinder, bool entry_only,
-		  const struct hp_arch_gadgets *gadgets, struct hp_binding *binding,
-		  struct hp_error *err)
+static int commit(struct hp_attempt *a, void *arg, struct hp_error *err)
 {
+	struct plan *plan = arg;
 	struct hp_error left = { 0 };
 	int ret, end;
 
 	ret = hp_attempt__check_other(a, err);
 	ret = ret ?: check_bodies(a, err);
 	ret = ret ?: check_threads(a, err);
-	if (!ret && unwinder)
-		ret = check_stacks(a, unwinder, entry_only, err);
-	ret = ret ?: hp_inject__begin(&a->inject, a->stop, gadgets, err);
+	ret = ret ?: check_stacks(a, plan->entry_only, err);
+	ret = ret ?: hp_inject__begin(&a->inject, a->stop, &plan->gadgets, err);
 	if (ret)
 		return ret;
-	ret = hp_load__map(a, binding, err);
+	ret = hp_load__map(a, &plan->binding, err);
 	if (!ret) {
 		ret = hp_edits__apply(a, err);
 		if (ret)
@@ -247,14 +250,10 @@ static int commit(struct hp_attempt *a, struct hp_unwinder *unwinder, bool entry
 }
 
 static int attempt(struct hp_attempt *a, struct hp_outcome_record *record,
-		   const struct hp_proc_opts *opts, struct hp_unwinder **unwinder,
-		   struct hp_binding *binding, struct hp_error *err)
+		   const struct hp_proc_opts *opts, struct plan *plan, struct hp_error *err)
 {
-	struct hp_arch_gadgets gadgets;
-	uint64_t pause;
-	int ret;
+	int ret = check_sites(a, err);
 
-	ret = check_sites(a, err);
 	if (ret == -EALREADY)
 		record->outcome = HP_OUTCOME_ALREADY;
 	if (ret)
@@ -263,7 +262,7 @@ static int attempt(struct hp_attempt *a, struct hp_outcome_record *record,
 		ret = check_jumps_back(a, err);
 	ret = ret
 		      ?: hp_gadget_cache__find(a->proc->gadgets, a->process->pid, &a->maps,
-					       &gadgets, err);
+					       &plan->gadgets, err);
 	ret = ret ?: find_room(a, err);
 	if (!ret) {
 		struct hp_bind_place place = {
@@ -273,27 +272,16 @@ static int attempt(struct hp_attempt *a, struct hp_outcome_record *record,
 			.hotfix_bias = a->hotfix_bias,
 		};
 
-		ret = hp_binding__make(binding, a->proc->image, &place, a->proc->objects, err);
+		ret = hp_binding__make(&plan->binding, a->proc->image, &place, a->proc->objects,
+				       err);
 	}
-	if (!ret && (!opts->entry_only || a->other))
-		ret = hp_unwinder__open(unwinder, a->process->pid, &a->maps, err);
 	if (ret)
 		return ret;
 	if (opts->dry_run) {
 		record->outcome = HP_OUTCOME_ELIGIBLE;
 		return 0;
 	}
-
-	ret = hp_stop__begin(&a->stop, a->tracer, a->process->pid,
-			     hp_attempt__stop_deadline(record, opts), err);
-	record->attempts++;
-	if (ret)
-		return ret;
-	ret = commit(a, *unwinder, opts->entry_only, &gadgets, binding, err);
-	pause = hp_stop__end(a->stop);
-	a->stop = NULL;
-	if (pause > record->pause_ns)
-		record->pause_ns = pause;
+	ret = hp_attempt__stop_and(a, record, opts, commit, plan, err);
 	if (!ret)
 		record->outcome = a->other ? HP_OUTCOME_REPLACED : HP_OUTCOME_APPLIED;
 	return ret;
@@ -303,8 +291,7 @@ int hp_apply__attempt(struct hp_proc *proc, struct hp_tracer *tracer,
 		      struct hp_outcome_record *record, const struct hp_proc_opts *opts)
 {
 	struct hp_error *err = &record->error;
-	struct hp_unwinder *unwinder = NULL;
-	struct hp_binding binding = { 0 };
+	struct plan plan = { .entry_only = opts->entry_only };
 	struct hp_attempt a = { 0 };
 	int ret;
 
@@ -312,10 +299,8 @@ int hp_apply__attempt(struct hp_proc *proc, struct hp_tracer *tracer,
 	ret = check_process(&record->process, err);
 	ret = ret ?: hp_attempt__open(&a, proc, &record->process, err);
 	a.tracer = tracer;
-	ret = ret ?: attempt(&a, record, opts, &unwinder, &binding, err);
+	ret = ret ?: attempt(&a, record, opts, &plan, err);
 	hp_attempt__close(&a);
-	if (unwinder)
-		hp_unwinder__close(unwinder);
-	hp_binding__free(&binding);
+	hp_binding__free(&plan.binding);
 	return ret;
 }

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "engines/proc/memory.h"
+#include "engines/proc/scan.h"
 #include "engines/proc/session.h"
 
 /* The sites: from link addresses to this process's, with the bytes that belong there. */
@@ -95,6 +96,8 @@ void hp_attempt__close(struct hp_attempt *a)
 		hp_inject__end(a->inject, NULL);
 	if (a->stop)
 		hp_stop__end(a->stop);
+	if (a->unwinder)
+		hp_unwinder__close(a->unwinder);
 	if (a->other)
 		hp_attempt__close(a->other);
 	free(a->other);
@@ -207,24 +210,84 @@ struct hp_read_back hp_attempt__read_back(struct hp_attempt *a, const struct hp_
 	return back;
 }
 
-int hp_attempt__check_stacks(struct hp_attempt *a, struct hp_unwinder *unwinder,
-			     const struct hp_range *ranges, size_t count, struct hp_error *err)
+/* A thread whose next instruction is in one of @ranges; NULL when there is none. */
+static const struct hp_range *runs_in(const struct hp_thread *thread, const struct hp_range *ranges,
+				      size_t count)
 {
+	uint64_t ip = hp_arch__ip(&thread->regs);
+
+	for (size_t i = 0; i < count; i++)
+		if (ip >= ranges[i].start && ip < ranges[i].end)
+			return &ranges[i];
+	return NULL;
+}
+
+int hp_attempt__check_stacks(struct hp_attempt *a, const struct hp_range *ranges, size_t count,
+			     struct hp_error *err)
+{
+	struct hp_scan scan;
 	int ret = 0;
 
-	for (size_t i = 0; i < a->stop->count && !ret; i++)
-		if (a->stop->threads[i].stopped)
-			ret = hp_unwinder__check(unwinder, a->stop->threads[i].tid, ranges, count,
-						 err);
+	for (size_t i = 0; i < a->stop->count; i++) {
+		const struct hp_thread *thread = &a->stop->threads[i];
+		const struct hp_range *range =
+			thread->stopped ? runs_in(thread, ranges, count) : NULL;
+
+		if (!range)
+			continue;
+		hp_fail(err, HP_E_PROC_STACK, "thread %d is in %s (frame 0)", thread->tid,
+			range->name);
+		return -EBUSY;
+	}
+	hp_scan__prepare(&scan, a->process->pid, &a->maps);
+	for (size_t i = 0; i < a->stop->count && !ret; i++) {
+		const struct hp_thread *thread = &a->stop->threads[i];
+
+		if (!thread->stopped || hp_scan__is_outside(&scan, thread, ranges, count))
+			continue;
+		ret = a->unwinder ? hp_unwinder__check(a->unwinder, thread->tid, ranges, count, err)
+				  : -EAGAIN;
+	}
 	return ret;
 }
 
-uint64_t hp_attempt__stop_deadline(const struct hp_outcome_record *record,
-				   const struct hp_proc_opts *opts)
+/* Until when the threads may take to stop: longer each time, never past the budget. */
+static uint64_t stop_deadline(const struct hp_outcome_record *record,
+			      const struct hp_proc_opts *opts)
 {
 	/* Threads that wait for a processor stop when they get one: 50 ms, 100 ms … 1.6 s. */
 	unsigned int doubled = record->attempts < 5 ? record->attempts : 5;
 	uint64_t deadline = hp_now_ns() + ((50 * HP_NSEC_PER_MSEC) << doubled);
 
 	return deadline < opts->deadline ? deadline : opts->deadline;
+}
+
+int hp_attempt__stop_and(struct hp_attempt *a, struct hp_outcome_record *record,
+			 const struct hp_proc_opts *opts, hp_stopped_fn *fn, void *arg,
+			 struct hp_error *err)
+{
+	int ret;
+
+	do {
+		uint64_t pause;
+
+		/* It takes time: before the stop, and not for those that do not need it. */
+		if (record->unwind && !a->unwinder) {
+			ret = hp_unwinder__open(&a->unwinder, a->process->pid, &a->maps, err);
+			if (ret)
+				return ret;
+		}
+		ret = hp_stop__begin(&a->stop, a->tracer, a->process->pid,
+				     stop_deadline(record, opts), err);
+		record->attempts++;
+		if (ret)
+			return ret;
+		ret = fn(a, arg, err);
+		pause = hp_stop__end(a->stop);
+		a->stop = NULL;
+		if (pause > record->pause_ns)
+			record->pause_ns = pause;
+		record->unwind |= ret == -EAGAIN;
+	} while (ret == -EAGAIN);
+	return ret;
 }

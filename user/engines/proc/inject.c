@@ -76,33 +76,39 @@ static struct hp_thread *choose_thread(struct hp_stop *stop)
 	return first;
 }
 
-/*
- * A seccomp filter would have to allow our calls, and may kill the process for them. Who is
- * privileged may suspend it for as long as he traces (ptrace(2), Linux 4.3).
- */
-static int suspend_seccomp(struct hp_inject *in, struct hp_error *err)
+static int read_seccomp_mode(const struct hp_inject *in)
 {
 	_cleanup_file_ FILE *f = NULL;
 	char path[64], line[256];
-	int mode = -1;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", in->pid, in->tid);
 	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f)) {
+	while (f && fgets(line, sizeof(line), f))
 		if (!strncmp(line, "Seccomp:", 8))
-			mode = atoi(line + 8);
-		/* Our return address is on no shadow stack (Documentation/arch/x86/shstk.rst). */
-		if (!strncmp(line, "x86_Thread_features:", 20) && strstr(line, "shstk"))
-			return hp_fail(err, HP_E_PROC_INJECT, "thread %d has a shadow stack",
-				       in->tid);
-	}
-	if (mode == 0)
+			return atoi(line + 8);
+	return -1;
+}
+
+/*
+ * A seccomp filter would have to allow our calls, and may kill the process for them. Who is
+ * privileged may suspend it for as long as he traces (ptrace(2), Linux 4.3); that is asked for
+ * whether there is one or not, which takes less time than to find out.
+ */
+static int suspend_seccomp(struct hp_inject *in, struct hp_error *err)
+{
+	int ret;
+
+	/* Documentation/arch/x86/shstk.rst */
+	if (hp_arch__has_shadow_stack(in->tid))
+		return hp_fail(err, HP_E_PROC_INJECT, "thread %d has a shadow stack", in->tid);
+	if (!ptrace(PTRACE_SETOPTIONS, in->tid, 0,
+		    PTRACE_O_TRACESYSGOOD | PTRACE_O_SUSPEND_SECCOMP))
 		return 0;
-	if (ptrace(PTRACE_SETOPTIONS, in->tid, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_SUSPEND_SECCOMP))
-		return hp_fail_errno(err, HP_E_PROC_SECCOMP, -errno,
-				     "the seccomp filter of process %d cannot be suspended",
-				     in->pid);
-	return 0;
+	ret = -errno;
+	if (read_seccomp_mode(in) == 0)
+		return 0;
+	return hp_fail_errno(err, HP_E_PROC_SECCOMP, ret,
+			     "the seccomp filter of process %d cannot be suspended", in->pid);
 }
 
 static void free_inject(struct hp_inject *in)

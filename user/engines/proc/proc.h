@@ -137,6 +137,7 @@ struct hp_outcome_record {
 	struct hp_error error;
 	uint64_t pause_ns;     /* how long its threads stood still, the longest time */
 	unsigned int attempts; /* how often they were stopped */
+	bool unwind;	       /* the words of its stacks said too little: they are unwound */
 };
 
 /*

@@ -46,6 +46,7 @@ struct hp_attempt {
 	 */
 	struct hp_attempt *other;
 	struct hp_stop *stop;
+	struct hp_unwinder *unwinder; /* NULL as long as it was not needed */
 	struct hp_inject *inject;
 };
 
@@ -95,13 +96,21 @@ int hp_load__unmap(struct hp_attempt *a, struct hp_error *err);
 /* Unmap a->other, whose entries are taken away and which no thread is in. */
 int hp_load__unmap_other(struct hp_attempt *a, struct hp_error *err);
 
-/* Until when the threads may take to stop in this attempt: longer each time, never past the budget. */
-uint64_t hp_attempt__stop_deadline(const struct hp_outcome_record *record,
-				   const struct hp_proc_opts *opts);
+/*
+ * Stop the process, call @fn, let it go: and again with an unwinder at hand when @fn says -EAGAIN.
+ * What @fn or the stop itself returned.
+ */
+typedef int hp_stopped_fn(struct hp_attempt *a, void *arg, struct hp_error *err);
+int hp_attempt__stop_and(struct hp_attempt *a, struct hp_outcome_record *record,
+			 const struct hp_proc_opts *opts, hp_stopped_fn *fn, void *arg,
+			 struct hp_error *err);
 
-/* No thread of the stopped process is anywhere on its stack in @ranges. */
-int hp_attempt__check_stacks(struct hp_attempt *a, struct hp_unwinder *unwinder,
-			     const struct hp_range *ranges, size_t count, struct hp_error *err);
+/*
+ * No thread of the stopped process is anywhere on its stack in @ranges. -EBUSY: one is. -EAGAIN:
+ * it takes an unwinder to tell.
+ */
+int hp_attempt__check_stacks(struct hp_attempt *a, const struct hp_range *ranges, size_t count,
+			     struct hp_error *err);
 
 /* One attempt. -EBUSY: worth another one. */
 typedef int hp_attempt_fn(struct hp_proc *proc, struct hp_tracer *tracer,

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Whether a stopped thread is certainly outside of given functions.
+ *
+ * A function that has called another one and waits for its return has left the address behind the
+ * call in a word of the stack that it ran on, or its callee holds it in a register (vfork() in
+ * glibc). So where no word says so, nobody waits. That is certain only if all words are looked at:
+ *
+ *  - A thread's own stack reaches from its stack pointer to its thread control block, which C
+ *    libraries lay on top of it; that of the first thread to the end of [stack]. Elsewhere, as on
+ *    a coroutine's stack or a segment of a split one, nobody knows where the end is.
+ *  - A signal handler may run on a stack of its own, and what it interrupted is on another. The
+ *    frame that the kernel writes for it lies between its stack pointer and the end, and is known.
+ *
+ * What lies about on a stack, left by calls that have returned, only makes this less certain.
+ */
+#include "engines/proc/scan.h"
+
+#include <string.h>
+
+#include "engines/proc/memory.h"
+
+/* Further from its end than this, a stack pointer is on no stack of that end, or the stack is huge. */
+#define MAX_BYTES (256 * 1024)
+
+void hp_scan__prepare(struct hp_scan *scan, pid_t pid, const struct hp_maps *maps)
+{
+	scan->pid = pid;
+	scan->main_stack_end = 0;
+	for (size_t i = 0; i < maps->count; i++)
+		if (!strcmp(maps->items[i].path, "[stack]"))
+			scan->main_stack_end = maps->items[i].end;
+}
+
+bool hp_scan__words_are_outside(const uint64_t *words, size_t len, const struct hp_range *ranges,
+				size_t count)
+{
+	uint64_t low = UINT64_MAX, high = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		low = ranges[i].start < low ? ranges[i].start : low;
+		high = ranges[i].end > high ? ranges[i].end : high;
+	}
+	for (size_t at = 0; at < len; at++) {
+		if (hp_arch__is_signal_frame(words[at]))
+			return false;
+		if (words[at] < low || words[at] > high)
+			continue;
+		/* A call may be the last instruction: the address behind it is the end. */
+		for (size_t i = 0; i < count; i++)
+			if (words[at] >= ranges[i].start && words[at] <= ranges[i].end)
+				return false;
+	}
+	return true;
+}
+
+bool hp_scan__is_outside(const struct hp_scan *scan, const struct hp_thread *thread,
+			 const struct hp_range *ranges, size_t count)
+{
+	uint64_t sp = hp_arch__sp(&thread->regs);
+	uint64_t end = thread->tid == scan->pid ? scan->main_stack_end
+						: hp_arch__thread_pointer(&thread->regs);
+	const uint64_t *registers;
+	size_t len = hp_arch__words(&thread->regs, &registers);
+	_cleanup_free_ uint64_t *words = NULL;
+
+	end &= ~7ull;
+	if (sp % sizeof(*words) || sp >= end || end - sp > MAX_BYTES ||
+	    !hp_scan__words_are_outside(registers, len, ranges, count))
+		return false;
+	words = malloc(end - sp);
+	/* A hole on the way: not one stack. */
+	return words && !hp_memory__read(scan->pid, sp, words, end - sp) &&
+	       hp_scan__words_are_outside(words, (end - sp) / sizeof(*words), ranges, count);
+}
