@@ -114,19 +114,33 @@ static int64_t map(struct hp_attempt *a, uint64_t address, uint64_t len, int pro
 	return -EEXIST;
 }
 
+static uint64_t file_end(const struct hp_image_segment *s)
+{
+	return s->file_size ? HP_PAGE_UP(s->address + s->file_size) : HP_PAGE_DOWN(s->address);
+}
+
+/*
+ * True if what the file has of the segment is only written by relocation: those pages are mapped
+ * read-only, and written as code is, so that nobody has to take a right away again.
+ */
+static bool is_born_read_only(const struct hp_image *image, const struct hp_image_segment *s)
+{
+	return s->file_size && HP_PAGE_DOWN(s->address) >= image->relro_start &&
+	       file_end(s) <= image->relro_end;
+}
+
 static int64_t map_segment(struct hp_attempt *a, const struct hp_image_segment *s, int64_t fd)
 {
 	uint64_t start = HP_PAGE_DOWN(s->address), end = HP_PAGE_UP(s->address + s->memory_size);
-	uint64_t file_end = HP_PAGE_UP(s->address + s->file_size);
+	int prot = is_born_read_only(a->proc->image, s) ? PROT_READ : s->prot;
 	int64_t ret = 0;
 
-	if (!s->file_size)
-		file_end = start;
-	if (file_end > start)
-		ret = map(a, a->hotfix_bias + start, file_end - start, s->prot,
+	/* What the whole room was mapped as may be right already. */
+	if (file_end(s) > start && (prot != PROT_READ || HP_PAGE_DOWN(s->offset) != start))
+		ret = map(a, a->hotfix_bias + start, file_end(s) - start, prot,
 			  MAP_PRIVATE | MAP_FIXED, fd, HP_PAGE_DOWN(s->offset));
-	if (!ret && end > file_end)
-		ret = map(a, a->hotfix_bias + file_end, end - file_end, s->prot,
+	if (!ret && end > file_end(s))
+		ret = map(a, a->hotfix_bias + file_end(s), end - file_end(s), s->prot,
 			  MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1, 0);
 	return ret;
 }
@@ -172,6 +186,35 @@ static int resolve_indirect(struct hp_attempt *a, struct hp_binding *binding, st
 	return 0;
 }
 
+static int write_bytes(struct hp_attempt *a, const struct hp_image_segment *s, const uint8_t *bytes)
+{
+	uint64_t at = a->hotfix_bias + s->address, len = s->memory_size, first = 0;
+	int ret = 0;
+
+	if (is_born_read_only(a->proc->image, s)) {
+		first = file_end(s) - s->address < len ? file_end(s) - s->address : len;
+		ret = hp_memory__write_code(a->process->pid, at, bytes, first);
+	}
+	if (!ret && len > first)
+		ret = hp_memory__write(a->process->pid, at + first, bytes + first, len - first);
+	return ret;
+}
+
+/* Take the right to write away from what is not to be written after relocation, where it is left. */
+static int64_t protect(struct hp_attempt *a)
+{
+	const struct hp_image *image = a->proc->image;
+
+	if (image->relro_end <= image->relro_start)
+		return 0;
+	for (size_t i = 0; i < image->segment_count; i++)
+		if (is_born_read_only(image, &image->segments[i]) &&
+		    file_end(&image->segments[i]) == image->relro_end)
+			return 0;
+	return call(a, SYS_mprotect, a->hotfix_bias + image->relro_start,
+		    image->relro_end - image->relro_start, PROT_READ, 0, 0, 0);
+}
+
 static int write_segments(struct hp_attempt *a, const struct hp_binding *binding,
 			  struct hp_error *err)
 {
@@ -185,13 +228,9 @@ static int write_segments(struct hp_attempt *a, const struct hp_binding *binding
 		if (!s->bytes)
 			continue;
 		bytes = hp_image__relocate(image, i, a->hotfix_bias, binding->values);
-		ret = bytes ? hp_memory__write(a->process->pid, a->hotfix_bias + s->address, bytes,
-					       s->memory_size)
-			    : -ENOMEM;
+		ret = bytes ? write_bytes(a, s, bytes) : -ENOMEM;
 	}
-	if (!ret && image->relro_end > image->relro_start)
-		ret = call(a, SYS_mprotect, a->hotfix_bias + image->relro_start,
-			   image->relro_end - image->relro_start, PROT_READ, 0, 0, 0);
+	ret = ret ?: protect(a);
 	return ret ? failed(a, ret, "cannot relocate the hotfix", err) : 0;
 }
 

@@ -64,7 +64,9 @@ static void join(struct hp_tracer *tracer)
 int hp_tracer__run_many(hp_tracer_fn *fn, void *args, size_t size, size_t count,
 			struct hp_error *err)
 {
-	struct sigaction action = { .sa_handler = on_tick };
+	struct sigaction action = { .sa_handler = on_tick }, before;
+	/* No SIGCHLD for each stop: they are waited for. */
+	struct sigaction quiet = { .sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP };
 	_cleanup_free_ struct hp_tracer *tracers = calloc(count, sizeof(*tracers));
 	size_t begun = 0, ran = 0;
 	int ret = 0;
@@ -72,6 +74,7 @@ int hp_tracer__run_many(hp_tracer_fn *fn, void *args, size_t size, size_t count,
 	if (!tracers)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	sigaction(TICK_SIGNAL, &action, NULL);
+	sigaction(SIGCHLD, &quiet, &before);
 	for (; begun < count && !ret; begun += !ret) {
 		tracers[begun].fn = fn;
 		tracers[begun].arg = (char *)args + begun * size;
@@ -81,6 +84,7 @@ int hp_tracer__run_many(hp_tracer_fn *fn, void *args, size_t size, size_t count,
 		join(&tracers[i]);
 		ran += tracers[i].tid != 0;
 	}
+	sigaction(SIGCHLD, &before, NULL);
 	/* Fewer than asked for do the same work. */
 	return ran ? 0 : hp_fail(err, HP_E_NOMEM, "no thread can be had to trace with");
 }
