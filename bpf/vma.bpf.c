@@ -13,28 +13,48 @@ char LICENSE[] SEC("license") = "GPL";
 #define PAGE_SHIFT 12
 #define MINORBITS  20 /* include/linux/kdev_t.h: how the kernel keeps a dev_t */
 
+__u32 last; /* the process of the record before */
+
+/* Called for every mapping there is, most of which are none of these. */
 SEC("iter/task_vma")
 int executable_mappings(struct bpf_iter__task_vma *ctx)
 {
 	struct vm_area_struct *vma = ctx->vma;
-	struct task_struct *task = ctx->task;
-	struct hp_vma_record r = { 0 };
+	struct task_struct *task;
 	struct inode *inode;
+	struct file *file;
 	__u32 dev;
 
-	if (!vma || !task || !(vma->vm_flags & VM_EXEC) || !vma->vm_file)
+	if (!vma || !(vma->vm_flags & VM_EXEC))
 		return 0;
-	inode = vma->vm_file->f_inode;
+	file = vma->vm_file;
+	task = ctx->task;
+	if (!file || !task)
+		return 0;
+	inode = file->f_inode;
 	dev = inode->i_sb->s_dev;
-	r.mm = (__u64)task->mm;
-	r.start = vma->vm_start;
-	r.end = vma->vm_end;
-	r.offset = (__u64)vma->vm_pgoff << PAGE_SHIFT;
-	r.inode = inode->i_ino;
-	r.major = dev >> MINORBITS;
-	r.minor = dev & ((1u << MINORBITS) - 1);
-	r.tgid = (__u32)task->tgid;
-	bpf_probe_read_kernel_str(r.comm, sizeof(r.comm), task->comm);
+
+	struct hp_vma_record r = {
+		.mm = (__u64)task->mm,
+		.start = vma->vm_start,
+		.end = vma->vm_end,
+		.offset = (__u64)vma->vm_pgoff << PAGE_SHIFT,
+		.inode = inode->i_ino,
+		.major = dev >> MINORBITS,
+		.minor = dev & ((1u << MINORBITS) - 1),
+		.tgid = (__u32)task->tgid,
+	};
+
+	/* d_unhashed(), include/linux/dcache.h; TASK_SIZE of each processor */
+	if (!file->f_path.dentry->d_hash.pprev)
+		r.flags |= HP_VMA_DELETED;
+	if (task->mm->task_size <= 1ull << 32)
+		r.flags |= HP_VMA_32BIT;
+	/* One of a process comes behind the other. */
+	if (r.tgid != last) {
+		bpf_probe_read_kernel_str(r.comm, sizeof(r.comm), task->comm);
+		last = r.tgid;
+	}
 	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
 	return 0;
 }

@@ -2,7 +2,7 @@
 /*
  * The kernel types that the reader of processes' mappings uses: only the fields that are read, in
  * any order. preserve_access_index makes libbpf move every access to where the running kernel has
- * it. include/linux/mm_types.h, sched.h, fs.h, bpf.h, kernel/bpf/task_iter.c.
+ * it. include/linux/mm_types.h, sched.h, fs.h, dcache.h, bpf.h, kernel/bpf/task_iter.c.
  */
 #ifndef HP_VMLINUX_VMA_H
 #define HP_VMLINUX_VMA_H
@@ -20,8 +20,21 @@ struct inode {
 	struct super_block *i_sb;
 };
 
+struct hlist_bl_node {
+	struct hlist_bl_node **pprev;
+};
+
+struct dentry {
+	struct hlist_bl_node d_hash;
+};
+
+struct path {
+	struct dentry *dentry;
+};
+
 struct file {
 	struct inode *f_inode;
+	struct path f_path;
 };
 
 struct vm_area_struct {
@@ -32,7 +45,9 @@ struct vm_area_struct {
 	struct file *vm_file;
 };
 
-struct mm_struct;
+struct mm_struct {
+	unsigned long task_size;
+};
 
 struct task_struct {
 	int pid;

@@ -5,6 +5,9 @@
 
 #include <linux/types.h>
 
+#define HP_VMA_DELETED 1u /* the file has no name any more */
+#define HP_VMA_32BIT   2u /* it is a 32-bit program's */
+
 struct hp_vma_record {
 	__u64 mm; /* tells address spaces apart, means nothing else */
 	__u64 start, end;
@@ -12,8 +15,8 @@ struct hp_vma_record {
 	__u64 inode;
 	__u32 major, minor;
 	__u32 tgid;
-	__u32 reserved;
-	char comm[16];
+	__u32 flags;   /* HP_VMA_* */
+	char comm[16]; /* with the first record of each process */
 };
 
 #endif

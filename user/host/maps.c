@@ -10,20 +10,48 @@
 
 #define DELETED " (deleted)"
 
+/* A number and what ends it, which may be the end of the line as well when that is a space. */
+static bool take_number(const char **line, unsigned int base, char end, uint64_t *value)
+{
+	const char *at = *line;
+
+	for (*value = 0;; at++) {
+		unsigned int digit = *at >= '0' && *at <= '9'	? (unsigned int)(*at - '0')
+				     : *at >= 'a' && *at <= 'f' ? (unsigned int)(*at - 'a') + 10
+								: base;
+
+		if (digit >= base)
+			break;
+		*value = *value * base + digit;
+	}
+	if (at == *line || (*at != end && (*at || end != ' ')))
+		return false;
+	*line = at + (*at != '\0');
+	return true;
+}
+
 int hp_map__parse(struct hp_map *map, const char *line)
 {
-	char perms[5];
-	int path_at = 0;
+	uint64_t major, minor;
+	const char *perms;
 	size_t len;
 
+	/* By hand: sscanf() takes longer than the kernel does to print the line. */
 	memset(map, 0, sizeof(*map));
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 " %n",
-		   &map->start, &map->end, perms, &map->offset, &map->major, &map->minor,
-		   &map->inode, &path_at) < 7)
+	if (!take_number(&line, 16, '-', &map->start) || !take_number(&line, 16, ' ', &map->end))
 		return -EINVAL;
+	perms = line;
+	if (strnlen(line, 5) < 5 || line[4] != ' ')
+		return -EINVAL;
+	line += 5;
+	if (!take_number(&line, 16, ' ', &map->offset) || !take_number(&line, 16, ':', &major) ||
+	    !take_number(&line, 16, ' ', &minor) || !take_number(&line, 10, ' ', &map->inode))
+		return -EINVAL;
+	map->major = (uint32_t)major;
+	map->minor = (uint32_t)minor;
 	map->prot = (perms[0] == 'r' ? PROT_READ : 0) | (perms[1] == 'w' ? PROT_WRITE : 0) |
 		    (perms[2] == 'x' ? PROT_EXEC : 0);
-	map->path = strdup(path_at ? line + path_at : "");
+	map->path = strdup(line + strspn(line, " "));
 	if (!map->path)
 		return -ENOMEM;
 	len = strlen(map->path);

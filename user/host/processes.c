@@ -15,12 +15,15 @@
 #include <bpf/libbpf.h>
 
 #include "base/log.h"
-#include "bpf/vma.skel.h"
+#include "bpf/vma.lskel.h"
 #include "host/elf_file.h"
 #include "host/maps.h"
 #include "hotproof/vma_record.h"
 
 HP_DEFINE_CLEANUP(struct vma_bpf *, vma_bpf__destroy)
+
+/* As much as the kernel hands out at once (bpf_seq_read(): 8 pages). */
+#define READ_BYTES (8 * 4096)
 
 /* A file that was looked at: its build-id is read once, however many processes map it. */
 struct known_file {
@@ -37,6 +40,8 @@ struct search {
 	struct known_file *files;
 	size_t file_count;
 	uint64_t *mms; /* of out->items, where they are known */
+	uint32_t tgid; /* the last one that a record was read of, and its name */
+	char comm[16];
 	size_t room;
 };
 
@@ -104,16 +109,6 @@ static bool is_32bit(pid_t pid)
 	       ident[EI_CLASS] == ELFCLASS32;
 }
 
-static bool is_deleted(pid_t pid, const struct hp_map *map)
-{
-	char path[64], target[4096];
-	static const char mark[] = " (deleted)";
-	ssize_t n = readlink(hp_map__file(map, pid, path), target, sizeof(target));
-
-	return n >= (ssize_t)sizeof(mark) - 1 && n < (ssize_t)sizeof(target) &&
-	       !memcmp(target + n - (sizeof(mark) - 1), mark, sizeof(mark) - 1);
-}
-
 static int add_process(struct search *s, const struct hp_vma_record *r)
 {
 	struct hp_processes *out = s->out;
@@ -150,12 +145,10 @@ static int add_process(struct search *s, const struct hp_vma_record *r)
 		.major = r->major,
 		.minor = r->minor,
 		.copies = 1,
-		.bits32 = is_32bit((pid_t)r->tgid),
-		.deleted = is_deleted((pid_t)r->tgid,
-				      &(struct hp_map){ .start = r->start, .end = r->end }),
+		.bits32 = r->flags & HP_VMA_32BIT,
+		.deleted = r->flags & HP_VMA_DELETED,
 	};
-	memcpy(p->comm, r->comm, sizeof(p->comm));
-	p->comm[sizeof(p->comm) - 1] = '\0';
+	memcpy(p->comm, s->comm, sizeof(p->comm));
 	return 0;
 }
 
@@ -163,6 +156,11 @@ static int consider(struct search *s, const struct hp_vma_record *r)
 {
 	int ret;
 
+	if (r->tgid != s->tgid) {
+		s->tgid = r->tgid;
+		memcpy(s->comm, r->comm, sizeof(s->comm));
+		s->comm[sizeof(s->comm) - 1] = '\0';
+	}
 	if (!is_wanted(s, (pid_t)r->tgid))
 		return 0;
 	ret = file_matches(s, r);
@@ -176,24 +174,22 @@ static int consider(struct search *s, const struct hp_vma_record *r)
 static int search_bpf(struct search *s)
 {
 	__cleanup(hp_cleanup_vma_bpf__destroy) struct vma_bpf *skel = vma_bpf__open_and_load();
-	struct hp_vma_record records[64];
+	_cleanup_free_ struct hp_vma_record *records = malloc(READ_BYTES);
 	_cleanup_close_ int fd = -1;
+	int link; /* the skeleton's */
 	size_t have = 0;
 	ssize_t n;
 
-	if (!skel)
+	if (!skel || !records)
 		return -errno;
-	skel->links.executable_mappings =
-		bpf_program__attach_iter(skel->progs.executable_mappings, NULL);
-	if (!skel->links.executable_mappings)
-		return -errno;
-	fd = bpf_iter_create(bpf_link__fd(skel->links.executable_mappings));
+	link = vma_bpf__executable_mappings__attach(skel);
+	fd = link < 0 ? -1 : bpf_iter_create(link);
 	if (fd < 0)
 		return -errno;
 	for (;;) {
 		size_t whole;
 
-		n = read(fd, (char *)records + have, sizeof(records) - have);
+		n = read(fd, (char *)records + have, READ_BYTES - have);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
 		if (n <= 0)
@@ -213,18 +209,21 @@ static int search_bpf(struct search *s)
 
 static void read_comm(pid_t pid, char comm[16])
 {
-	_cleanup_file_ FILE *f = NULL;
+	_cleanup_close_ int fd = -1;
 	char path[32];
+	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	f = fopen(path, "re");
-	if (!f || !fgets(comm, 16, f))
-		comm[0] = '\0';
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? 0 : read(fd, comm, 15);
+	comm[n < 0 ? 0 : n] = '\0';
 	comm[strcspn(comm, "\n")] = '\0';
 }
 
 static int search_one(struct search *s, pid_t pid)
 {
+	bool known = false, bits32 = false;
+	char comm[16];
 	struct hp_maps maps;
 	int ret = hp_maps__read(&maps, pid);
 
@@ -247,7 +246,13 @@ static int search_one(struct search *s, pid_t pid)
 
 		if (!m->inode || !(m->prot & PROT_EXEC))
 			continue;
-		read_comm(pid, r.comm);
+		if (!known) {
+			read_comm(pid, comm);
+			bits32 = is_32bit(pid);
+			known = true;
+		}
+		memcpy(r.comm, comm, sizeof(comm));
+		r.flags = (m->deleted ? HP_VMA_DELETED : 0) | (bits32 ? HP_VMA_32BIT : 0);
 		ret = consider(s, &r);
 	}
 	hp_maps__free(&maps);
@@ -278,17 +283,36 @@ static int compare_pids(const void *a, const void *b)
 	return x->pid < y->pid ? -1 : x->pid > y->pid;
 }
 
+/* An address space, and which of the processes has it. */
+struct owner {
+	uint64_t mm;
+	struct hp_process *process;
+};
+
+static int compare_owners(const void *a, const void *b)
+{
+	const struct owner *x = a, *y = b;
+
+	return x->mm < y->mm ? -1 : x->mm > y->mm;
+}
+
 /* Address spaces that two processes have: only the iterator tells. */
-static void find_shared(struct search *s)
+static int find_shared(struct search *s)
 {
 	struct hp_processes *out = s->out;
+	_cleanup_free_ struct owner *owners = calloc(out->count + 1, sizeof(*owners));
 
+	if (!owners)
+		return -ENOMEM;
 	for (size_t i = 0; i < out->count; i++)
-		for (size_t j = i + 1; j < out->count && s->mms[i]; j++)
-			if (s->mms[i] == s->mms[j]) {
-				out->items[i].shares_with = out->items[j].pid;
-				out->items[j].shares_with = out->items[i].pid;
-			}
+		owners[i] = (struct owner){ s->mms[i], &out->items[i] };
+	qsort(owners, out->count, sizeof(*owners), compare_owners);
+	for (size_t i = 1; i < out->count; i++)
+		if (owners[i].mm && owners[i].mm == owners[i - 1].mm) {
+			owners[i].process->shares_with = owners[i - 1].process->pid;
+			owners[i - 1].process->shares_with = owners[i].process->pid;
+		}
+	return 0;
 }
 
 int hp_processes__find(struct hp_processes *out, const struct hp_build_id *id, const pid_t *pids,
@@ -321,8 +345,8 @@ int hp_processes__find(struct hp_processes *out, const struct hp_build_id *id, c
 		out->method = HP_PROCESSES_PROC;
 		ret = search_proc(&s);
 	}
+	ret = ret ?: find_shared(&s);
 	if (!ret) {
-		find_shared(&s);
 		if (out->count)
 			qsort(out->items, out->count, sizeof(*out->items), compare_pids);
 	} else {

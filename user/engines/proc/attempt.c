@@ -288,6 +288,6 @@ int hp_attempt__stop_and(struct hp_attempt *a, struct hp_outcome_record *record,
 		if (pause > record->pause_ns)
 			record->pause_ns = pause;
 		record->unwind |= ret == -EAGAIN;
-	} while (ret == -EAGAIN);
+	} while (ret == -EAGAIN && !a->unwinder);
 	return ret;
 }

@@ -18,10 +18,9 @@
 #include "base/clock.h"
 #include "engines/proc/memory.h"
 
-#define SCRATCH_BYTES  2048
-#define BELOW_FRAME    8192 /* for scratch, and for the frames of functions that are called */
-#define SCRATCH_OFFSET 6144 /* of the scratch area below the frame */
-#define CALL_TIMEOUT   (5 * HP_NSEC_PER_SEC)
+#define SCRATCH_BYTES 2048
+#define BELOW_FRAME   8192 /* for scratch, or for the frames of functions that are called */
+#define CALL_TIMEOUT  (5 * HP_NSEC_PER_SEC)
 
 #ifndef PTRACE_O_SUSPEND_SECCOMP
 #define PTRACE_O_SUSPEND_SECCOMP (1 << 21)
@@ -236,8 +235,23 @@ int hp_inject__scratch(struct hp_inject *in, const void *data, size_t len, uint6
 {
 	if (len > SCRATCH_BYTES)
 		return -ENAMETOOLONG;
-	*address = in->call.frame_address - SCRATCH_OFFSET;
+	*address = (in->call.frame_address - len) & ~7ull;
 	return hp_memory__write(in->pid, *address, data, len);
+}
+
+/* Only what was changed: pages of the stack that nobody has used yet shall not be taken for this. */
+static int restore_stack(const struct hp_inject *in)
+{
+	_cleanup_free_ uint8_t *now = malloc(in->saved_len);
+	size_t from = 0, to = in->saved_len;
+
+	if (!now || hp_memory__read(in->pid, in->saved_at, now, in->saved_len))
+		return hp_memory__write(in->pid, in->saved_at, in->saved, in->saved_len);
+	while (from < to && now[from] == in->saved[from])
+		from++;
+	while (to > from && now[to - 1] == in->saved[to - 1])
+		to--;
+	return hp_memory__write(in->pid, in->saved_at + from, in->saved + from, to - from);
 }
 
 /*
@@ -255,7 +269,7 @@ static int leave(struct hp_inject *in)
 	if (ptrace(PTRACE_INTERRUPT, in->tid, 0, 0))
 		ret = ret ?: -errno;
 	ret = ret ?: hp_arch__set_regs(in->tid, &in->call.original);
-	ret = ret ?: hp_memory__write(in->pid, in->saved_at, in->saved, in->saved_len);
+	ret = ret ?: restore_stack(in);
 	if (!ret && ptrace(PTRACE_CONT, in->tid, 0, 0))
 		ret = -errno;
 	ret = ret ?: hp_tracer__wait(in->tid, hp_now_ns() + CALL_TIMEOUT, false, &status);
@@ -271,7 +285,7 @@ int hp_inject__end(struct hp_inject *in, struct hp_error *err)
 	if (in->entered)
 		ret = leave(in);
 	else
-		ret = hp_memory__write(in->pid, in->saved_at, in->saved, in->saved_len);
+		ret = restore_stack(in);
 	ptrace(PTRACE_SETOPTIONS, in->tid, 0, PTRACE_O_TRACESYSGOOD);
 	if (ret == -ESRCH)
 		in->thread->stopped = false;
