@@ -72,8 +72,8 @@ static int by_size(const void *a, const void *b)
 static void print_times(const char *what, uint64_t *ns, size_t count)
 {
 	qsort(ns, count, sizeof(*ns), by_size);
-	printf("%s median %" PRIu64 " p99 %" PRIu64 " max %" PRIu64 " of %zu\n", what,
-	       ns[count / 2], ns[count * 99 / 100], ns[count - 1], count);
+	printf("%s least %" PRIu64 " median %" PRIu64 " p99 %" PRIu64 " max %" PRIu64 " of %zu\n",
+	       what, ns[0], ns[count / 2], ns[count * 99 / 100], ns[count - 1], count);
 }
 
 static double time_call(int batches)
