@@ -136,6 +136,14 @@ static __always_inline __u64 shard_mask(void)
 	return value;
 }
 
+static __always_inline __u64 point_depth(void)
+{
+	__u64 value;
+
+	asm volatile("%0 = " HP_STRINGIFY(HP_MARKER_DEPTH) " ll" : "=r"(value));
+	return value;
+}
+
 /* The state of the copy's target, or HP_PM_OFF. */
 static __always_inline __u32 target_state(void)
 {
@@ -272,12 +280,13 @@ static __always_inline bool count_call(struct hp_shard *shard, void *ctx, __u32 
 	return true;
 }
 
-/* The return address at a function's entry, or behind its ftrace call: nothing was pushed yet. */
+/* The return address of the call: the point knows what was pushed since. */
 static __always_inline __u64 kprobe_caller(struct pt_regs *ctx)
 {
 	__u64 address;
 
-	if (bpf_probe_read_kernel(&address, sizeof(address), (void *)PT_REGS_SP(ctx)))
+	if (bpf_probe_read_kernel(&address, sizeof(address),
+				  (void *)(PT_REGS_SP(ctx) + point_depth())))
 		return 0;
 	return address;
 }

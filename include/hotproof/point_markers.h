@@ -10,6 +10,9 @@
 #define HP_MARKER_ADDRESS    0x68702e6164647231 /* becomes the function's runtime address */
 #define HP_MARKER_SHARD_MASK 0x68702e6d61736b31 /* becomes the number of its shards less one */
 
+#define HP_MARKER_DEPTH \
+	0x68702e6465707431 /* becomes the bytes on the stack above the return address */
+
 #define HP_STRINGIFY_(x) #x
 #define HP_STRINGIFY(x)	 HP_STRINGIFY_(x)
 

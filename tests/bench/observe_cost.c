@@ -173,14 +173,15 @@ static void start_ours(struct subject *s, struct hp_kallsyms *ks)
 		.time = time,
 		.callers = !strcmp(s->name, "callers"),
 	};
-	enum hp_method method, wanted = time ? HP_METHOD_FENTRY_FEXIT : HP_METHOD_FENTRY;
+	enum hp_method wanted = time ? HP_METHOD_FENTRY_FEXIT : HP_METHOD_FENTRY;
+	struct hp_armed armed;
 	struct hp_error err = { 0 };
 
 	if (hp_observer__open(&s->obs, &opts, &err) ||
-	    hp_observer__arm(s->obs, 0, &point, time, &method, &err))
+	    hp_observer__arm(s->obs, 0, &point, time, &armed, &err))
 		fail(&err);
-	if (method != wanted) {
-		fprintf(stderr, "observe_cost: %s instead of %s\n", hp_method_name(method),
+	if (armed.method != wanted) {
+		fprintf(stderr, "observe_cost: %s instead of %s\n", hp_method_name(armed.method),
 			hp_method_name(wanted));
 		exit(1);
 	}
@@ -395,15 +396,9 @@ static int arm(char **functions, size_t n)
 		fail(&err);
 	for (size_t i = 0; i < n; i++) {
 		struct hp_point point = point_of(ks, functions[i]);
-		enum hp_method method;
 
-		if (hp_observer__arm(obs, i, &point, false, &method, &err))
+		if (hp_observer__arm(obs, i, &point, false, NULL, &err))
 			fail(&err);
-		if (method != HP_METHOD_FENTRY) {
-			fprintf(stderr, "observe_cost: %s: %s\n", functions[i],
-				hp_method_name(method));
-			return 1;
-		}
 	}
 	hp_observer__set_state_all(obs, HP_PM_ACTIVE);
 	hp_observer__close(obs);

@@ -188,13 +188,72 @@ static void test_body_probe_loop(void **state)
 	assert_int_equal(hp_text__body_probe_offset(BYTES(NOP5, 0x55, 0x06, 0xc3), &at), 0);
 }
 
+#define FIRST_BRANCH(out, ...) hp_text__first_branch(BYTES(NOP5, __VA_ARGS__), 5, out)
+
+static void test_first_branch(void **state)
+{
+	struct hp_text_place at = { 0 };
+
+	/* mov 0x70(%rdi),%edi; call: the wrapper of a system call */
+	assert_int_equal(FIRST_BRANCH(&at, 0x8b, 0x7f, 0x70, 0xe8, 1, 2, 0, 0, 0xc3), 0);
+	assert_int_equal(at.offset, 8);
+	assert_int_equal(at.depth, 0);
+	/* push %rbp; mov %rsp,%rbp; push %r12; sub $0x98,%rsp; mov %gs:0x28,%rax; test; jne */
+	assert_int_equal(FIRST_BRANCH(&at, 0x55, 0x48, 0x89, 0xe5, 0x41, 0x54, 0x48, 0x81, 0xec,
+				      0x98, 0, 0, 0, 0x65, 0x48, 0x8b, 0x04, 0x25, 0x28, 0, 0, 0,
+				      0x85, 0xff, 0x0f, 0x85, 0, 1, 0, 0, 0xc3),
+			 0);
+	assert_int_equal(at.offset, 29);
+	assert_int_equal(at.depth, 8 + 8 + 0x98);
+	/* right where it begins: jmp */
+	assert_int_equal(FIRST_BRANCH(&at, 0xeb, 0x10), 0);
+	assert_int_equal(at.offset, 5);
+	/* push %rbx; lea 1(%rdi),%eax; pop %rbx; ret */
+	assert_int_equal(FIRST_BRANCH(&at, 0x53, 0x8d, 0x47, 0x01, 0x5b, 0xc3), 0);
+	assert_int_equal(at.offset, 10);
+	assert_int_equal(at.depth, 0);
+}
+
+static void test_first_branch_unknown(void **state)
+{
+	struct hp_text_place at = { .offset = 99 };
+
+	/* A nop may become a jump, which would go by: of five bytes, of two; nopl for stac. */
+	assert_int_equal(FIRST_BRANCH(&at, 0x0f, 0x1f, 0x44, 0, 0, 0xeb, 0x10), -ENOENT);
+	assert_int_equal(FIRST_BRANCH(&at, 0x66, 0x90, 0xeb, 0x10), -ENOENT);
+	assert_int_equal(FIRST_BRANCH(&at, 0x0f, 0x1f, 0x00, 0xeb, 0x10), -ENOENT);
+	assert_int_equal(FIRST_BRANCH(&at, 0x0f, 0x01, 0xcb, 0xeb, 0x10), -ENOENT);
+	/* Nobody knows where these lead: int3, ud2, jmp *%rax, call *%rax, syscall */
+	assert_int_equal(FIRST_BRANCH(&at, 0xcc, 0xeb, 0x10), -ENOENT);
+	assert_int_equal(FIRST_BRANCH(&at, 0x0f, 0x0b, 0xeb, 0x10), -ENOENT);
+	assert_int_equal(FIRST_BRANCH(&at, 0xff, 0xe0, 0xeb, 0x10), -ENOENT);
+	assert_int_equal(FIRST_BRANCH(&at, 0xff, 0xd0, 0xeb, 0x10), -ENOENT);
+	assert_int_equal(FIRST_BRANCH(&at, 0x0f, 0x05, 0xeb, 0x10), -ENOENT);
+	/* The stack is moved by what is not known: and $-16,%rsp; mov %rax,%rsp; leave; add %rax,%rsp */
+	assert_int_equal(FIRST_BRANCH(&at, 0x48, 0x83, 0xe4, 0xf0, 0xeb, 0x10), -ENOENT);
+	assert_int_equal(FIRST_BRANCH(&at, 0x48, 0x89, 0xc4, 0xeb, 0x10), -ENOENT);
+	assert_int_equal(FIRST_BRANCH(&at, 0xc9, 0xeb, 0x10), -ENOENT);
+	assert_int_equal(FIRST_BRANCH(&at, 0x48, 0x01, 0xc4, 0xeb, 0x10), -ENOENT);
+	/* 5: push; 6: dec %edi; 8: jne 6, so that calls come by at 8 more than once */
+	assert_int_equal(FIRST_BRANCH(&at, 0x55, 0xff, 0xcf, 0x75, 0xfc, 0xc3), -ENOENT);
+	/* no code, and no end */
+	assert_int_equal(FIRST_BRANCH(&at, 0x55, 0x06, 0xeb, 0x10), -ENOENT);
+	assert_int_equal(FIRST_BRANCH(&at, 0x55), -ENOENT);
+	assert_int_equal(at.offset, 99);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_decode_branches), cmocka_unit_test(test_decode_references),
-		cmocka_unit_test(test_decode_errors),	cmocka_unit_test(test_find_branch),
-		cmocka_unit_test(test_body_probe),	cmocka_unit_test(test_body_probe_refused),
+		cmocka_unit_test(test_decode_branches),
+		cmocka_unit_test(test_decode_references),
+		cmocka_unit_test(test_decode_errors),
+		cmocka_unit_test(test_find_branch),
+		cmocka_unit_test(test_body_probe),
+		cmocka_unit_test(test_body_probe_refused),
 		cmocka_unit_test(test_body_probe_loop),
+		cmocka_unit_test(test_first_branch),
+		cmocka_unit_test(test_first_branch_unknown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -135,3 +135,73 @@ int hp_text__body_probe_offset(const uint8_t *code, size_t len, uint64_t *offset
 		return 0;
 	return ret ? ret : -ELOOP;
 }
+
+/* May the instruction be passed on the way, and what does it put on the stack? */
+static bool passes(const ZydisDecodedInstruction *zi, const ZydisDecodedOperand *operands,
+		   uint64_t *depth)
+{
+	switch (zi->meta.category) {
+	case ZYDIS_CATEGORY_CALL:
+	case ZYDIS_CATEGORY_COND_BR:
+	case ZYDIS_CATEGORY_INTERRUPT:
+	case ZYDIS_CATEGORY_NOP:     /* of a static key or call, perhaps, */
+	case ZYDIS_CATEGORY_WIDENOP: /* or stac: what follows has fixups */
+	case ZYDIS_CATEGORY_SMAP:
+	case ZYDIS_CATEGORY_SYSCALL:
+	case ZYDIS_CATEGORY_SYSRET:
+	case ZYDIS_CATEGORY_SYSTEM:
+	case ZYDIS_CATEGORY_UNCOND_BR:
+		return false;
+	default:
+		break;
+	}
+	if (zi->mnemonic == ZYDIS_MNEMONIC_UD2) /* WARN() and BUG() */
+		return false;
+	if (zi->mnemonic == ZYDIS_MNEMONIC_PUSH) {
+		*depth += zi->operand_width / 8;
+		return true;
+	}
+	if (zi->mnemonic == ZYDIS_MNEMONIC_POP && *depth &&
+	    operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+	    operands[0].reg.value != ZYDIS_REGISTER_RSP) {
+		*depth -= zi->operand_width / 8;
+		return true;
+	}
+	if (zi->mnemonic == ZYDIS_MNEMONIC_SUB && operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+	    operands[0].reg.value == ZYDIS_REGISTER_RSP &&
+	    operands[1].type == ZYDIS_OPERAND_TYPE_IMMEDIATE && operands[1].imm.value.s >= 0) {
+		*depth += operands[1].imm.value.u;
+		return true;
+	}
+	for (size_t i = 0; i < zi->operand_count; i++)
+		if (operands[i].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+		    (operands[i].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) &&
+		    ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64,
+						     operands[i].reg.value) == ZYDIS_REGISTER_RSP)
+			return false;
+	return true;
+}
+
+int hp_text__first_branch(const uint8_t *code, size_t len, uint64_t from, struct hp_text_place *out)
+{
+	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+	struct hp_text_place at = { .offset = from };
+	ZydisDecodedInstruction zi;
+	ZydisDecoder decoder;
+
+	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+	for (; at.offset < len; at.offset += zi.length) {
+		if (at.offset != from && may_branch_to(code, len, at.offset))
+			return -ENOENT;
+		if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, code + at.offset,
+							 len - at.offset, &zi, operands)))
+			return -ENOENT;
+		if (zi.raw.imm[0].is_relative || zi.mnemonic == ZYDIS_MNEMONIC_RET) {
+			*out = at;
+			return 0;
+		}
+		if (!passes(&zi, operands, &at.depth))
+			return -ENOENT;
+	}
+	return -ENOENT;
+}

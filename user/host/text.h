@@ -54,4 +54,20 @@ int hp_text__find_branch(const uint8_t *code, size_t len, uint64_t address, uint
  */
 int hp_text__body_probe_offset(const uint8_t *code, size_t len, uint64_t *offset);
 
+/* A place in a function. */
+struct hp_text_place {
+	uint64_t offset; /* from the function's first byte */
+	uint64_t
+		depth; /* bytes that the function has on the stack there, above its return address */
+};
+
+/*
+ * The function's first direct branch, call or return, if whoever comes to offset @from comes to it
+ * next, and nobody else does: straight-line code lies between, and no jump leads into it. @code must be the
+ * whole function. -ENOENT when it has no such place, or it may have none later: a nop can become
+ * a jump (static keys).
+ */
+int hp_text__first_branch(const uint8_t *code, size_t len, uint64_t from,
+			  struct hp_text_place *out);
+
 #endif

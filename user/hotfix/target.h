@@ -52,6 +52,12 @@ struct hp_target {
 	bool old_loops;
 	bool new_loops;
 	uint32_t entry_size; /* bytes at the entry that a redirect uses; the old body is behind */
+	/*
+	 * The first branch in the old body (jump, call or return), if every call comes there once: its offset, and what is
+	 * on the stack there above the return address, in bytes. 0: there is no such place.
+	 */
+	uint32_t old_branch;
+	uint32_t old_branch_depth;
 	char superseded_by[HP_NAME_MAX]; /* a later hotfix that replaced the same target, or "" */
 };
 

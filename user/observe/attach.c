@@ -48,6 +48,9 @@ static void replace_marker(struct bpf_insn *insn, const struct hp_place *place, 
 	case HP_MARKER_SHARD_MASK:
 		value = place->shards - 1;
 		break;
+	case HP_MARKER_DEPTH:
+		value = place->depth;
+		break;
 	default:
 		return;
 	}

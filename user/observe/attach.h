@@ -38,6 +38,7 @@ struct hp_place {
 	int patch_map_fd;
 	int shards_fd;
 	uint32_t shards; /* a power of two */
+	uint64_t depth;	 /* bytes on the stack above the return address */
 };
 
 /* Load a copy of @template (an fentry program) for @symbol of vmlinux, and do not attach it. */

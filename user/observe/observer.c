@@ -243,24 +243,35 @@ static int arm_trampoline(struct hp_observer *obs, const struct hp_point *point,
 	return ret;
 }
 
-static int arm_kprobe(struct hp_observer *obs, const struct hp_point *point, uint32_t slot,
-		      bool time, struct hp_error *err)
+/* A kprobe that only counts: at the better place if there is one, and *offset says where. */
+static int arm_counting_kprobe(struct hp_observer *obs, const struct hp_point *point, uint32_t slot,
+			       uint64_t *offset, struct hp_error *err)
+{
+	const struct hp_template *entry = template_of(obs, obs->skel->progs.count_kprobe);
+	struct hp_probe *probe = &obs->points[slot].entry;
+	struct hp_place place = hp_observer__place(obs, slot);
+	struct hp_point better = *point;
+
+	better.offset = point->better_offset;
+	place.depth = point->better_depth;
+	if (point->better_offset &&
+	    !hp_probe__attach_kprobe(probe, entry, &better, &place, false, NULL)) {
+		*offset = better.offset;
+		return 0;
+	}
+	place.depth = 0;
+	return hp_probe__attach_kprobe(probe, entry, point, &place, false, err);
+}
+
+static int arm_timing_kprobe(struct hp_observer *obs, const struct hp_point *point, uint32_t slot,
+			     struct hp_error *err)
 {
 	const struct hp_template *entry = template_of(obs, obs->skel->progs.time_kprobe);
 	const struct hp_template *exit = template_of(obs, obs->skel->progs.time_kretprobe);
 	struct hp_place place = hp_observer__place(obs, slot);
 	struct armed_point *p = &obs->points[slot];
-	struct hp_point behind = *point;
 	int ret;
 
-	if (!time) {
-		entry = template_of(obs, obs->skel->progs.count_kprobe);
-		behind.offset += point->ftrace_site;
-		if (point->ftrace_site &&
-		    !hp_probe__attach_kprobe(&p->entry, entry, &behind, &place, false, NULL))
-			return 0;
-		return hp_probe__attach_kprobe(&p->entry, entry, point, &place, false, err);
-	}
 	ret = hp_probe__attach_kprobe(&p->exit, exit, point, &place, true, err);
 	if (ret)
 		return ret;
@@ -270,30 +281,32 @@ static int arm_kprobe(struct hp_observer *obs, const struct hp_point *point, uin
 	return ret;
 }
 
-/* Attach to @point in the cheapest way that works, which becomes *method. */
+/* Attach to @point in the cheapest way that works, which is told in *armed. */
 static int attach(struct hp_observer *obs, const struct hp_point *point, uint32_t slot, bool time,
-		  enum hp_method *method, struct hp_error *err)
+		  struct hp_armed *armed, struct hp_error *err)
 {
 	struct hp_error first = { 0 };
 
+	armed->offset = point->offset;
 	if (point->path) {
 		const struct bpf_program *count = point->role == HP_POINT_NEW_ENTRY
 							  ? obs->skel->progs.count_callers_uprobe
 							  : obs->skel->progs.count_uprobe;
 		struct hp_place place = hp_observer__place(obs, slot);
 
-		*method = HP_METHOD_UPROBE;
+		armed->method = HP_METHOD_UPROBE;
 		return hp_probe__attach_uprobe(&obs->points[slot].entry, template_of(obs, count),
 					       point, &place, err);
 	}
 	if (point->trampoline && !point->offset) {
-		*method = time ? HP_METHOD_FENTRY_FEXIT : HP_METHOD_FENTRY;
+		armed->method = time ? HP_METHOD_FENTRY_FEXIT : HP_METHOD_FENTRY;
 		if (!arm_trampoline(obs, point, slot, time, &first))
 			return 0;
 		hp_info("%s: %s; trying a kprobe", point->symbol, first.message);
 	}
-	*method = time ? HP_METHOD_KPROBE_KRETPROBE : HP_METHOD_KPROBE;
-	return arm_kprobe(obs, point, slot, time, err);
+	armed->method = time ? HP_METHOD_KPROBE_KRETPROBE : HP_METHOD_KPROBE;
+	return time ? arm_timing_kprobe(obs, point, slot, err)
+		    : arm_counting_kprobe(obs, point, slot, &armed->offset, err);
 }
 
 /* Calls that were going on when the point was disarmed will not come to their exit. */
@@ -319,15 +332,15 @@ int hp_observer__make_shards(struct hp_observer *obs, uint32_t slot, const struc
 }
 
 int hp_observer__arm(struct hp_observer *obs, size_t target, const struct hp_point *point,
-		     bool time, enum hp_method *method, struct hp_error *err)
+		     bool time, struct hp_armed *armed, struct hp_error *err)
 {
 	uint32_t slot = (uint32_t)HP_SLOT(target, point->role);
 	struct armed_point *p = &obs->points[slot];
-	enum hp_method used = HP_METHOD_NONE;
+	struct hp_armed how = { .method = HP_METHOD_NONE };
 	int ret;
 
-	if (method)
-		*method = HP_METHOD_NONE;
+	if (armed)
+		*armed = how;
 	if (time && (!obs->time || point->path))
 		return hp_fail(err, HP_E_INTERNAL, "calls at this point are not timed");
 	disarm_point(p);
@@ -335,15 +348,15 @@ int hp_observer__arm(struct hp_observer *obs, size_t target, const struct hp_poi
 	if (ret)
 		return ret;
 	forget_frames(obs, p);
-	ret = attach(obs, point, slot, time, &used, err);
+	ret = attach(obs, point, slot, time, &how, err);
 	if (ret)
 		return ret;
 	p->timed = time;
-	if (method)
-		*method = used;
+	if (armed)
+		*armed = how;
 	/* Before anything is counted. hp_observer__calibrate() will say why not, if not. */
 	if (time && target != HP_COST_TARGET(obs))
-		hp_observer__measure_cost(obs, used, NULL);
+		hp_observer__measure_cost(obs, how.method, NULL);
 	return 0;
 }
 

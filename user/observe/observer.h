@@ -39,13 +39,19 @@ int hp_observer__open(struct hp_observer **out, const struct hp_observer_opts *o
 void hp_observer__close(struct hp_observer *obs);
 HP_DEFINE_CLEANUP(struct hp_observer *, hp_observer__close)
 
+/* How a point came to be observed. */
+struct hp_armed {
+	enum hp_method method;
+	uint64_t offset; /* into the function */
+};
+
 /*
  * Observe @point for target number @target (from 0). With @time, entry and exit. One point for
- * each target and role. Tries the cheapest way first; *method (may be NULL) says which one it was.
+ * each target and role. Tries the cheapest way first; *armed (may be NULL) says which one it was.
  * Returns 0 or a negative errno with @err filled, and nothing attached for this point.
  */
 int hp_observer__arm(struct hp_observer *obs, size_t target, const struct hp_point *point,
-		     bool time, enum hp_method *method, struct hp_error *err);
+		     bool time, struct hp_armed *armed, struct hp_error *err);
 
 /*
  * Time the calls of one process at @point, which is in user space. May be called for several

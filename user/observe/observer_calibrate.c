@@ -77,7 +77,7 @@ int hp_observer__measure_cost(struct hp_observer *obs, enum hp_method method, st
 		.trampoline = method == HP_METHOD_FENTRY_FEXIT,
 	};
 	size_t target = HP_COST_TARGET(obs);
-	enum hp_method used;
+	struct hp_armed armed;
 	int ret;
 
 	/* What uprobes cost changes with the load: it is measured before the calls, and behind them. */
@@ -85,16 +85,16 @@ int hp_observer__measure_cost(struct hp_observer *obs, enum hp_method method, st
 		return hp_observer__measure_process_cost(obs, method, err);
 	if (obs->cost[method])
 		return 0;
-	ret = hp_observer__arm(obs, target, &point, true, &used, err);
+	ret = hp_observer__arm(obs, target, &point, true, &armed, err);
 	if (ret)
 		return ret;
 	ret = run(obs, target, err);
 	hp_observer__disarm(obs, target, point.role);
 	if (ret)
 		return ret;
-	if (used != method)
+	if (armed.method != method)
 		return hp_fail(err, HP_E_OBSERVER, "calibrated with %s instead of %s",
-			       hp_method_name(used), hp_method_name(method));
+			       hp_method_name(armed.method), hp_method_name(method));
 	return hp_observer__keep_cost(obs, method, err);
 }
 

@@ -16,11 +16,12 @@ struct hp_point {
 	uint64_t address; /* of the function, at run time; 0: find it by its symbol */
 	uint64_t offset;  /* of the point into the function: 0 but for HP_POINT_OLD_BODY */
 	/*
-	 * The length of the ftrace call site at the entry, 0 when it is not known. A kprobe that
-	 * only counts goes behind it: ftrace need not change code that other CPUs are running
-	 * (docs/kernel-hazards.md, 8), and every call comes by there as well.
+	 * Where a kprobe that only counts is better placed, since every call comes by there as well:
+	 * an offset that is tried before @offset, and how many bytes the function has on the stack
+	 * there, above its return address. 0: nowhere.
 	 */
-	uint64_t ftrace_site;
+	uint64_t better_offset;
+	uint64_t better_depth;
 	char object[64]; /* "vmlinux" or a module */
 	char symbol[HP_POINT_NAME_MAX];
 	bool at_most; /* turns of a loop come by here too: there were at most so many calls */

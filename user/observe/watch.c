@@ -66,16 +66,20 @@ struct hp_observer *hp_watch__observer(struct hp_watch *watch)
 int hp_watch__arm(struct hp_watch *watch, size_t target, const struct hp_point *point, bool time)
 {
 	struct hp_watch_point *p = &watch->targets[target].point[point->role];
+	struct hp_armed armed;
 	int ret;
 
 	memset(p, 0, sizeof(*p));
 	p->point = *point;
-	ret = hp_observer__arm(watch->observer, target, point, time, &p->method, &p->obstacle);
+	ret = hp_observer__arm(watch->observer, target, point, time, &armed, &p->obstacle);
 	p->armed = !ret;
-	if (!ret)
-		hp_debug("%s+0x%llx: %s", point->symbol, (unsigned long long)point->offset,
-			 hp_method_name(p->method));
-	return ret;
+	p->method = armed.method;
+	if (ret)
+		return ret;
+	p->point.offset = armed.offset;
+	hp_debug("%s+0x%llx: %s", point->symbol, (unsigned long long)armed.offset,
+		 hp_method_name(armed.method));
+	return 0;
 }
 
 void hp_watch__disarm(struct hp_watch *watch, size_t target, enum hp_point_role role)

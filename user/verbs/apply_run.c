@@ -94,14 +94,20 @@ int hp_apply_run__arm_replacements(struct hp_apply_run *run, struct hp_error *er
 		return ret;
 	for (size_t i = 0; i < run->hotfix.target_count; i++) {
 		const struct hp_target *now = hp_redirects__find(loaded, count, &run->targets[i]);
-		/* The old body was armed in this loading of its module, not in a later one. */
-		uint64_t armed_in = run->targets[i].old_load;
+		struct hp_target armed = run->targets[i];
 
 		if (!now)
 			continue;
 		run->targets[i] = *now;
-		if (armed_in)
-			run->targets[i].old_load = armed_in;
+		/* The old body was armed in this loading of its module, not in a later one, */
+		if (armed.old_load)
+			run->targets[i].old_load = armed.old_load;
+		/* and read when no probe stood in it. */
+		if (armed.old_addr == now->old_addr) {
+			run->targets[i].old_loops = armed.old_loops;
+			run->targets[i].old_branch = armed.old_branch;
+			run->targets[i].old_branch_depth = armed.old_branch_depth;
+		}
 	}
 	hp_proof__arm(run->proof, HP_POINT_NEW_ENTRY,
 		      (struct hp_arm_opts){ .time = run->opts->baseline_ns != 0 });

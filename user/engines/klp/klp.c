@@ -66,6 +66,16 @@ static uint64_t load_of(const char *object)
 	return strcmp(object, "vmlinux") ? hp_klp_sysfs__load(NULL, object) : 0;
 }
 
+static void read_old_body(struct hp_klp_reader *reader, struct hp_target *t)
+{
+	struct hp_klp_body body;
+
+	hp_klp_reader__body(reader, t->old_addr, t->old_size, &body);
+	t->old_loops = body.loops;
+	t->old_branch = (uint32_t)body.branch.offset;
+	t->old_branch_depth = (uint32_t)body.branch.depth;
+}
+
 static int klp_discover(struct hp_engine_state *state, const char *hotfix, struct hp_target **out,
 			size_t *count, struct hp_error *err)
 {
@@ -94,10 +104,14 @@ static int klp_discover(struct hp_engine_state *state, const char *hotfix, struc
 
 		t->old_load = load_of(t->object);
 		t->new_load = load_of(t->hotfix);
-		t->old_loops = t->old_addr &&
-			       hp_klp_reader__loops(state->reader, t->old_addr, t->old_size);
-		t->new_loops = t->new_addr &&
-			       hp_klp_reader__loops(state->reader, t->new_addr, t->new_size);
+		if (t->old_addr)
+			read_old_body(state->reader, t);
+		if (t->new_addr) {
+			struct hp_klp_body body;
+
+			hp_klp_reader__body(state->reader, t->new_addr, t->new_size, &body);
+			t->new_loops = body.loops;
+		}
 	}
 	return 0;
 }
@@ -173,7 +187,7 @@ static int klp_resolve(struct hp_engine_state *state, const struct hp_kallsyms *
 		t->entry_size = 0;
 		if (!hp_klp_reader__at(state->reader, t->old_addr, &text))
 			t->entry_size = (uint32_t)hp_klp_entry__size(text.bytes);
-		t->old_loops = hp_klp_reader__loops(state->reader, t->old_addr, t->old_size);
+		read_old_body(state->reader, t);
 	}
 	return ret;
 }
@@ -278,17 +292,27 @@ static const struct hp_klp_func *find_func(const struct hp_klp_snapshot *snap,
 }
 
 /*
- * A kprobe is an int3, or a jump once it is optimised (arch/x86/kernel/kprobes/opt.c). While debugfs'
- * kprobes/enabled is 0 it is neither: it can be placed, and does nothing.
+ * Does a kprobe stand at @offset of the old body? It is an int3, or a jump once it is optimised
+ * (arch/x86/kernel/kprobes/opt.c), which it is not on a branch, that may be such a jump itself. True
+ * when that is not known.
  */
-static bool is_bare(struct hp_klp_reader *reader, const struct hp_target *t)
+static bool has_kprobe(struct hp_klp_reader *reader, const struct hp_target *t, uint32_t offset)
 {
 	struct hp_klp_symbol text;
 
-	if (!t->old_addr || !t->entry_size ||
-	    hp_klp_reader__at(reader, t->old_addr + t->entry_size, &text))
-		return false; /* not known */
-	return text.bytes[0] != 0xcc && text.bytes[0] != 0xe9;
+	if (!t->old_addr || !offset || hp_klp_reader__at(reader, t->old_addr + offset, &text))
+		return true;
+	return text.bytes[0] == 0xcc || (text.bytes[0] == 0xe9 && offset != t->old_branch);
+}
+
+/*
+ * No kprobe in the old body, neither behind the entry nor at the branch. While debugfs'
+ * kprobes/enabled is 0, one can be placed there, and does nothing.
+ */
+static bool is_bare(struct hp_klp_reader *reader, const struct hp_target *t)
+{
+	return !has_kprobe(reader, t, t->entry_size) &&
+	       (!t->old_branch || !has_kprobe(reader, t, t->old_branch));
 }
 
 static int klp_read_back(struct hp_engine_state *state, const struct hp_target *targets,
@@ -407,13 +431,20 @@ static int klp_point(const struct hp_target *target, enum hp_point_role role,
 			return -ENOENT;
 		point->offset = target->entry_size;
 		point->at_most = target->old_loops;
+		/*
+		 * The kernel makes no jump of a kprobe on a branch (can_boost(), kernel/kprobes/core.c of
+		 * arch/x86), so that it need not wait for RCU tasks to take it away. No redirected call
+		 * comes there to pay for the breakpoint.
+		 */
+		point->better_offset = target->old_branch;
+		point->better_depth = target->old_branch_depth;
 	}
 	/*
 	 * The kernel and its modules are built alike: the same call opens both. Where a loop comes by
 	 * behind it, the entry itself is the one place that every call passes once.
 	 */
 	if (new && !target->new_loops)
-		point->ftrace_site = target->entry_size;
+		point->better_offset = target->entry_size;
 	snprintf(point->object, sizeof(point->object), "%s", new ? target->hotfix : target->object);
 	snprintf(point->symbol, sizeof(point->symbol), "%s",
 		 new ? target->replacement : target->symbol);

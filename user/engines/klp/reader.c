@@ -12,7 +12,6 @@
 #include "bpf/klp_list.lskel.h"
 #include "engines/klp/tasks.h"
 #include "host/facts.h"
-#include "host/text.h"
 
 #define FUNCTION_MAX (1u << 20) /* bytes; the largest of the kernel has a tenth */
 
@@ -100,19 +99,23 @@ static int read_memory(struct hp_klp_reader *reader, uint64_t address, uint8_t *
 	return 0;
 }
 
-bool hp_klp_reader__loops(struct hp_klp_reader *reader, uint64_t address, uint64_t size)
+void hp_klp_reader__body(struct hp_klp_reader *reader, uint64_t address, uint64_t size,
+			 struct hp_klp_body *out)
 {
 	_cleanup_free_ uint8_t *code = NULL;
 	uint64_t offset;
 	int ret;
 
+	*out = (struct hp_klp_body){ .loops = true };
 	if (!size || size > FUNCTION_MAX)
-		return true;
+		return;
 	code = malloc(size);
 	if (!code || read_memory(reader, address, code, size))
-		return true;
+		return;
 	ret = hp_text__body_probe_offset(code, size, &offset);
-	return ret == -ELOOP || ret == -EILSEQ;
+	out->loops = ret == -ELOOP || ret == -EILSEQ;
+	if (!ret)
+		hp_text__first_branch(code, size, offset, &out->branch);
 }
 
 int hp_klp_reader__find_list(struct hp_klp_reader *reader, struct hp_error *err)

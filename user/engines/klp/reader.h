@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "engines/engine.h"
+#include "host/text.h"
 #include "hotproof/klp_records.h"
 
 struct klp_list_bpf;
@@ -60,12 +61,19 @@ struct hp_klp_symbol {
 int hp_klp_reader__find(struct hp_klp_reader *reader, const char *object, const char *name,
 			struct hp_klp_symbol *out);
 
-/*
- * Does the code at @address, a whole function of @size bytes, come by the place behind its ftrace
- * call site more than once a call? So it does when it jumps back there, and so it may when it cannot
- * be read or decoded.
- */
-bool hp_klp_reader__loops(struct hp_klp_reader *reader, uint64_t address, uint64_t size);
+/* The code of a function behind its ftrace call site. */
+struct hp_klp_body {
+	/*
+	 * It comes by the place behind the site more than once a call: it jumps back there, or may
+	 * do so, since it could not be read or decoded.
+	 */
+	bool loops;
+	struct hp_text_place branch; /* its first, if every call comes there once; else all 0 */
+};
+
+/* Read the function of @size bytes at @address. */
+void hp_klp_reader__body(struct hp_klp_reader *reader, uint64_t address, uint64_t size,
+			 struct hp_klp_body *out);
 
 /* What is at @address. */
 int hp_klp_reader__at(struct hp_klp_reader *reader, uint64_t address, struct hp_klp_symbol *out);
