@@ -10,6 +10,7 @@
  * in between; its cost in both says by how much the machine was slower or faster. A subject is
  *
  *   count | callers | time    this observer, in that mode
+ *   many                      count, as one of many targets
  *   empty | empty-pair        an fentry program (-pair: and an fexit program) that does nothing
  *   NAME:LINKS:COMMAND        another tool, run by sh with FUNCTION replaced in COMMAND. It is ready
  *                             when it has made LINKS BPF links, and ended by SIGINT
@@ -167,13 +168,15 @@ static struct hp_point point_of(struct hp_kallsyms *ks, const char *function)
 static void start_ours(struct subject *s, struct hp_kallsyms *ks)
 {
 	struct hp_point point = point_of(ks, calls_to[s->target].function);
-	bool time = !strcmp(s->name, "time");
+	bool time = !strcmp(s->name, "time"), many = !strcmp(s->name, "many");
 	struct hp_observer_opts opts = {
-		.targets = 1,
+		.targets = many ? HP_TRAMPOLINES_MAX + 1 : 1,
 		.time = time,
 		.callers = !strcmp(s->name, "callers"),
 	};
-	enum hp_method wanted = time ? HP_METHOD_FENTRY_FEXIT : HP_METHOD_FENTRY;
+	enum hp_method wanted = many   ? HP_METHOD_KPROBE
+				: time ? HP_METHOD_FENTRY_FEXIT
+				       : HP_METHOD_FENTRY;
 	struct hp_armed armed;
 	struct hp_error err = { 0 };
 
@@ -417,7 +420,7 @@ static bool parse_subject(struct subject *s, char *arg)
 	if (!links) {
 		s->empty = !strcmp(arg, "empty") || !strcmp(arg, "empty-pair");
 		return s->empty || !strcmp(arg, "count") || !strcmp(arg, "callers") ||
-		       !strcmp(arg, "time");
+		       !strcmp(arg, "time") || !strcmp(arg, "many");
 	}
 	*links++ = '\0';
 	s->links = (unsigned int)strtoul(links, &links, 10);

@@ -243,6 +243,11 @@ static int arm_trampoline(struct hp_observer *obs, const struct hp_point *point,
 	return ret;
 }
 
+static bool is_one_of_many(const struct hp_observer *obs)
+{
+	return HP_COST_TARGET(obs) > HP_TRAMPOLINES_MAX;
+}
+
 /* A kprobe that only counts: at the better place if there is one, and *offset says where. */
 static int arm_counting_kprobe(struct hp_observer *obs, const struct hp_point *point, uint32_t slot,
 			       uint64_t *offset, struct hp_error *err)
@@ -254,7 +259,8 @@ static int arm_counting_kprobe(struct hp_observer *obs, const struct hp_point *p
 
 	better.offset = point->better_offset;
 	place.depth = point->better_depth;
-	if (point->better_offset &&
+	/* Of many entries, each by ftrace: behind it the kernel makes a jump of the kprobe. */
+	if (point->better_offset && !(is_one_of_many(obs) && !point->offset) &&
 	    !hp_probe__attach_kprobe(probe, entry, &better, &place, false, NULL)) {
 		*offset = better.offset;
 		return 0;
@@ -298,7 +304,7 @@ static int attach(struct hp_observer *obs, const struct hp_point *point, uint32_
 		return hp_probe__attach_uprobe(&obs->points[slot].entry, template_of(obs, count),
 					       point, &place, err);
 	}
-	if (point->trampoline && !point->offset) {
+	if (point->trampoline && !point->offset && (time || !is_one_of_many(obs))) {
 		armed->method = time ? HP_METHOD_FENTRY_FEXIT : HP_METHOD_FENTRY;
 		if (!arm_trampoline(obs, point, slot, time, &first))
 			return 0;

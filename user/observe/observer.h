@@ -20,6 +20,13 @@
 
 struct hp_observer;
 
+/*
+ * Up to so many targets are counted by trampolines. The kernel takes trampolines away one after the
+ * other, in 0.1 to 0.15 s each (Linux 6.1), and kprobes that ftrace serves in a third of that; so
+ * for more targets these are taken, though a call costs more with them and misses are not counted.
+ */
+#define HP_TRAMPOLINES_MAX 16
+
 struct hp_observer_opts {
 	size_t targets;	  /* how many targets there will be */
 	bool callers;	  /* keep the return addresses of the calls */
