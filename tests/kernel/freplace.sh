@@ -20,7 +20,7 @@ ip neigh add 10.9.0.2 dev hp0 nud permanent lladdr "$(ip netns exec peer cat /sy
 ip link set dev hp0 xdpgeneric obj $objects/xdp_target.bpf.o sec xdp
 
 # exactly N packets
-send="ip netns exec peer build/tests/helpers/packets 10.9.0.1"
+send="nsenter --net=/run/netns/peer build/tests/helpers/packets 10.9.0.1"
 
 # What the program itself counted, class by class.
 packets() {

@@ -5,27 +5,25 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 
-#include "base/clock.h"
 #include "base/log.h"
+#include "engines/bpf/change.h"
 #include "engines/bpf/handover.h"
 #include "engines/bpf/load.h"
 #include "engines/bpf/pins.h"
 #include "host/bpffs.h"
 #include "observe/point.h"
 
-#define POLL_NS (5 * 1000 * 1000)
-
 struct hp_engine_state {
 	struct hp_bpf_object *object;
 	const struct hp_bpf_program *program;
 	struct hp_bpf_activation *activation;
-	struct hp_handover *handover; /* NULL: no function is held */
+	struct hp_held_links
+		before; /* the hotfix that lets the functions go; none: they are free */
 };
 
 static int bpf_engine_open(struct hp_engine_state **out, struct hp_error *err)
@@ -40,8 +38,7 @@ static int bpf_engine_open(struct hp_engine_state **out, struct hp_error *err)
 
 static void bpf_engine_close(struct hp_engine_state *state)
 {
-	if (state->handover)
-		hp_handover__close(state->handover);
+	hp_held_links__close(&state->before);
 	free(state);
 }
 
@@ -240,7 +237,7 @@ static int find_handover(struct hp_engine_state *state, struct hp_error *err)
 
 	if (!names)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
-	return hp_handover__open(&state->handover, state->program, names,
+	return hp_handover__find(&state->before, state->program, names,
 				 state->object->forward_count, err);
 }
 
@@ -277,8 +274,9 @@ static int bpf_engine_prepare(struct hp_engine_state *state, const struct hp_hot
 	ret = ret ?: bpf_engine_resolve(state, NULL, hotfix->targets, hotfix->target_count, err);
 	if (!ret && state->activation->replace)
 		ret = find_handover(state, err);
+	ret = ret ?: hp_link_pins__check_room(hotfix->name, state->before.hotfix, err);
 	ret = ret ?: hp_bpf_holders__list(&holders, &holder_count, err);
-	if (!ret && state->handover)
+	if (!ret && state->before.count)
 		holder_count = without_replacements(holders, holder_count);
 	for (size_t i = 0; !ret && i < hotfix->target_count; i++)
 		ret = hp_bpf_replaceable(state->program,
@@ -289,66 +287,22 @@ static int bpf_engine_prepare(struct hp_engine_state *state, const struct hp_hot
 	return ret ?: hp_bpf_object__load(state->object, state->program, err);
 }
 
-/* Links that only this process has, which go when it does. */
-static int attach_all(struct hp_engine_state *state, struct bpf_link **links, struct hp_error *err)
-{
-	const struct hp_bpf_object *object = state->object;
-
-	for (size_t i = 0; i < object->forward_count; i++) {
-		const struct hp_bpf_forward *f = &object->forwards[i];
-		int ret;
-
-		links[i] = bpf_program__attach_freplace(f->program, state->program->fd, f->target);
-		if (links[i])
-			continue;
-		ret = -errno;
-		return hp_fail_errno(err, ret == -EBUSY ? HP_E_BPF_HELD : HP_E_BPF_FUNCTION, ret,
-				     "%s cannot be replaced", f->target);
-	}
-	return 0;
-}
-
-/* The same, when an earlier hotfix has to let the functions go first. */
-static int take_over(struct hp_engine_state *state, struct bpf_link **links, struct hp_error *err)
-{
-	struct hp_bpf_activation *a = state->activation;
-	uint64_t start;
-	int ret = hp_handover__let_go(state->handover, &start, err);
-
-	snprintf(a->before, sizeof(a->before), "%s", hp_handover__hotfix(state->handover));
-	ret = ret ?: attach_all(state, links, err);
-	a->gap_ns = hp_now_ns() - start;
-	return ret;
-}
-
-/* All or none: the links are pinned at once. */
 static int bpf_engine_activate(struct hp_engine_state *state, const struct hp_hotfix *hotfix,
 			       struct hp_error *err)
 {
-	struct hp_bpf_object *object = state->object;
-	_cleanup_free_ struct bpf_link **links = calloc(object->forward_count, sizeof(*links));
-	_cleanup_free_ const char **names = target_names(object);
-	_cleanup_free_ int *fds = calloc(object->forward_count, sizeof(*fds));
-	struct hp_error stuck = { 0 };
-	int ret;
+	struct hp_bpf_activation *a = state->activation;
+	struct hp_bpf_change change = {
+		.object = state->object,
+		.program = state->program,
+		.before = &state->before,
+	};
+	int ret = hp_bpf_change__apply(&change, err);
 
-	if (!links || !names || !fds)
-		return hp_fail(err, HP_E_NOMEM, "out of memory");
-	if (state->handover)
-		ret = take_over(state, links, err);
-	else
-		ret = attach_all(state, links, err);
-	for (size_t i = 0; i < object->forward_count && !ret; i++)
-		fds[i] = bpf_link__fd(links[i]);
-	ret = ret ?: hp_link_pins__pin(hotfix->name, names, fds, object->forward_count, err);
-	for (size_t i = 0; i < object->forward_count; i++)
-		bpf_link__destroy(links[i]); /* without the pin, detaches */
-	if (ret && state->handover &&
-	    hp_handover__put_back(state->handover, state->program, &stuck)) {
-		*err = stuck;
-		return -EIO;
-	}
-	return ret;
+	if (ret)
+		return ret;
+	snprintf(a->before, sizeof(a->before), "%s", state->before.hotfix);
+	a->gap_ns = change.gap_ns;
+	return 0;
 }
 
 /* There is no transition: the entry is one jump, written before the link exists. */
@@ -405,14 +359,20 @@ static int bpf_engine_read_back(struct hp_engine_state *state, const struct hp_t
 	return ret;
 }
 
+/* Who applies holds the lock already, and what he took over goes back to whom it was taken from. */
 static int bpf_engine_revert(struct hp_engine_state *state, const char *hotfix, uint64_t deadline,
 			     struct hp_error *err)
 {
+	_cleanup_close_ int lock = -1;
+
 	if (strchr(hotfix, ':'))
 		return hp_fail(err, HP_E_BPF_NOT_APPLIED,
 			       "%s was not applied by hotproof: whoever holds it has to let it go",
 			       hotfix);
-	return hp_link_pins__remove(hotfix, err);
+	if (state->object)
+		return hp_bpf_change__revert(hotfix, &state->before, err);
+	lock = hp_bpffs__lock(deadline, err);
+	return lock < 0 ? lock : hp_bpf_change__revert(hotfix, NULL, err);
 }
 
 static int bpf_engine_cancel_revert(struct hp_engine_state *state, const char *hotfix,
@@ -421,29 +381,11 @@ static int bpf_engine_cancel_revert(struct hp_engine_state *state, const char *h
 	return hp_fail(err, HP_E_STUCK, "%s is gone already", hotfix);
 }
 
-/*
- * The kernel lets a link go a moment after its last user did. What this run took over goes back to
- * whom it was taken from.
- */
+/* The links are gone when revert() returns. */
 static int bpf_engine_finish(struct hp_engine_state *state, const char *hotfix, uint64_t deadline,
 			     struct hp_error *err)
 {
-	const struct timespec pause = { .tv_nsec = POLL_NS };
-
-	for (;;) {
-		_cleanup_free_ struct hp_target *left = NULL;
-		size_t count;
-		int ret = bpf_engine_discover(state, hotfix, &left, &count, err);
-
-		if (!ret && !count && state->handover && !strcmp(hotfix, state->object->name))
-			return hp_handover__put_back(state->handover, state->program, err);
-		if (ret || !count)
-			return ret;
-		if (hp_now_ns() >= deadline)
-			return hp_fail(err, HP_E_STUCK, "%s still replaces %s", hotfix,
-				       left[0].symbol);
-		nanosleep(&pause, NULL);
-	}
+	return 0;
 }
 
 static int bpf_engine_point(const struct hp_target *target, enum hp_point_role role,
