@@ -45,11 +45,16 @@ void hp_log_init(int verbosity, bool color)
 	libbpf_set_print(libbpf_print);
 }
 
+bool hp_log_shows(enum hp_log_level level)
+{
+	return (int)level <= log_state.verbosity;
+}
+
 void hp_log(enum hp_log_level level, const char *fmt, ...)
 {
 	va_list ap;
 
-	if ((int)level > log_state.verbosity)
+	if (!hp_log_shows(level))
 		return;
 	hp_progress_end();
 	fputs(log_state.color && level == HP_LOG_WARN ? "\033[33mhotproof:\033[0m " : "hotproof: ",

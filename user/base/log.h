@@ -17,6 +17,9 @@ enum hp_log_level {
 /* Set once by main(): -v count, and whether stderr may be coloured. */
 void hp_log_init(int verbosity, bool color);
 
+/* Is a message of this level shown at all? */
+bool hp_log_shows(enum hp_log_level level);
+
 void hp_log(enum hp_log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #define hp_warn(...)  hp_log(HP_LOG_WARN, __VA_ARGS__)

@@ -114,26 +114,53 @@ static void lists_free(struct lists *lists)
 	free(lists->sizes);
 }
 
+static bool add_function(struct hp_bpf_program *program, uint32_t type_id)
+{
+	struct hp_bpf_function *f = &program->functions[program->function_count];
+	const struct btf_type *t = btf__type_by_id(program->btf, type_id);
+	const char *name = t ? btf__name_by_offset(program->btf, t->name_off) : NULL;
+
+	if (!name || !btf_is_func(t))
+		return false;
+	snprintf(f->name, sizeof(f->name), "%s", name);
+	f->type_id = type_id;
+	f->global = btf_vlen(t) == BTF_FUNC_GLOBAL;
+	describe(program->btf, t, f->name, f->prototype, sizeof(f->prototype));
+	program->function_count++;
+	return true;
+}
+
+static bool is_loaded(const struct bpf_prog_info *info, const struct lists *lists, uint32_t type_id)
+{
+	for (uint32_t i = 0; i < info->nr_func_info; i++)
+		if (lists->funcs[i].type_id == type_id)
+			return true;
+	return false;
+}
+
+/* Those that are loaded, the main one first, and then those that are only in the BTF of its object. */
 static int fill_functions(struct hp_bpf_program *program, const struct bpf_prog_info *info,
 			  const struct lists *lists)
 {
-	program->functions = calloc(info->nr_func_info + 1, sizeof(*program->functions));
+	uint32_t types = btf__type_cnt(program->btf);
+
+	program->functions = calloc(info->nr_func_info + types, sizeof(*program->functions));
 	if (!program->functions)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < info->nr_func_info; i++) {
 		struct hp_bpf_function *f = &program->functions[program->function_count];
-		const struct btf_type *t = btf__type_by_id(program->btf, lists->funcs[i].type_id);
-		const char *name = t ? btf__name_by_offset(program->btf, t->name_off) : NULL;
 
-		if (!name || !btf_is_func(t))
+		if (!add_function(program, lists->funcs[i].type_id))
 			continue;
-		snprintf(f->name, sizeof(f->name), "%s", name);
-		f->type_id = lists->funcs[i].type_id;
-		f->global = btf_vlen(t) == BTF_FUNC_GLOBAL;
+		f->loaded = true;
 		f->address = i < info->nr_jited_ksyms ? lists->addresses[i] : 0;
 		f->size = i < info->nr_jited_func_lens ? lists->sizes[i] : 0;
-		describe(program->btf, t, f->name, f->prototype, sizeof(f->prototype));
-		program->function_count++;
+	}
+	for (uint32_t id = 1; id < types; id++) {
+		const struct btf_type *t = btf__type_by_id(program->btf, id);
+
+		if (btf_is_func(t) && btf_vlen(t) != BTF_FUNC_EXTERN && !is_loaded(info, lists, id))
+			add_function(program, id);
 	}
 	return 0;
 }
@@ -218,7 +245,8 @@ static bool matches(const struct hp_bpf_program *program, const char *kind, cons
 	if (!strcmp(kind, "tag"))
 		return !strcmp(program->tag, value);
 	return !strcmp(program->name, value) ||
-	       (program->function_count && !strcmp(program->functions[0].name, value));
+	       (program->function_count && program->functions[0].loaded &&
+		!strcmp(program->functions[0].name, value));
 }
 
 /* The one program that matches; programs come and go meanwhile. */

@@ -15,11 +15,12 @@
 
 struct btf;
 
-/* A function of a loaded program. */
+/* A function of a loaded program, or only of the object file that it came from. */
 struct hp_bpf_function {
 	char name[HP_BPF_NAME_MAX];
 	uint32_t type_id; /* BTF_KIND_FUNC in the program's BTF */
 	bool global; /* linkage: only such functions keep their signature and can be replaced */
+	bool loaded; /* it is in the program, and not inlined or another program's */
 	uint64_t address; /* of its machine code; 0 when hidden (kptr_restrict) or not jited */
 	uint32_t size;	  /* of its machine code, bytes */
 	char prototype[256];

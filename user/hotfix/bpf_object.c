@@ -31,16 +31,19 @@ void hp_bpf_object__close(struct hp_bpf_object *object)
 	free(object);
 }
 
+/* It is also that of a folder in the BPF file system, which allows no dots, and an operand. */
 static int set_name(struct hp_bpf_object *object, struct hp_error *err)
 {
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789_-";
 	const char *slash = strrchr(object->path, '/');
 	const char *name = slash ? slash + 1 : object->path;
 	size_t len = strcspn(name, ".");
 
-	if (!len || len >= sizeof(object->name))
+	if (!len || len >= sizeof(object->name) || strspn(name, allowed) < len || name[0] == '-')
 		return hp_fail(err, HP_E_BPF_OBJECT,
-			       "%s: the file's name is the hotfix's, of 1 to %zu bytes before the "
-			       "first dot",
+			       "%s: the file's name up to its first dot is the hotfix's: 1 to %zu "
+			       "letters, digits, '-' and '_'",
 			       object->path, sizeof(object->name) - 1);
 	memcpy(object->name, name, len);
 	return 0;

@@ -10,8 +10,10 @@
 #include <bpf/libbpf.h>
 
 #include "base/bpf_util.h"
+#include "base/log.h"
 
-#define LOG_SIZE (1 << 20)
+/* The kernel writes from the beginning, and what it objects to comes last: room for all of it. */
+#define LOG_SIZE (16 << 20)
 
 /* What must be the same for both programs to mean the same by a map. */
 struct shape {
@@ -97,15 +99,47 @@ static int share_maps(struct hp_bpf_object *object, const struct hp_bpf_program 
 	return 0;
 }
 
+/* Why it was not loaded, @ret, with the verifier's words: its last lines always, all of them with -v. */
+static int refused(const struct hp_bpf_object *object, const struct hp_bpf_program *program,
+		   const char *log, int ret, struct hp_error *err)
+{
+	char tail[4096];
+	const char *line;
+
+	if (ret == -ENOMEM)
+		return hp_fail(err, HP_E_NOMEM, "%s cannot be loaded: the kernel gives no memory",
+			       object->path);
+	if (!log[0])
+		return hp_fail_errno(err, ret == -EPERM ? HP_E_BPF_PRIVILEGE : HP_E_BPF_VERIFIER,
+				     ret, "%s cannot be loaded for program %u", object->path,
+				     program->id);
+	hp_bpf__log_tail(log, tail, sizeof(tail));
+	line = strrchr(tail, '\n');
+	if (hp_log_shows(HP_LOG_INFO))
+		hp_info("the verifier's log:\n%s", log);
+	else
+		hp_warn("the verifier's last lines (all of them with -v):\n%s", tail);
+	return hp_fail(err, HP_E_BPF_VERIFIER, "the verifier refuses %s: %.200s", object->path,
+		       line ? line + 1 : tail);
+}
+
+/* Where maps are pinned is the running program's affair, or its loader's: libbpf would do it here, too. */
+static void forget_pins(struct hp_bpf_object *object)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, object->object) bpf_map__set_pin_path(map, NULL);
+}
+
 int hp_bpf_object__load(struct hp_bpf_object *object, const struct hp_bpf_program *program,
 			struct hp_error *err)
 {
 	_cleanup_free_ char *log = calloc(1, LOG_SIZE);
-	const char *line;
 	int ret;
 
 	if (!log)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	forget_pins(object);
 	ret = share_maps(object, program, err);
 	for (size_t i = 0; i < object->forward_count && !ret; i++) {
 		struct hp_bpf_forward *f = &object->forwards[i];
@@ -120,14 +154,5 @@ int hp_bpf_object__load(struct hp_bpf_object *object, const struct hp_bpf_progra
 	if (ret)
 		return ret;
 	ret = bpf_object__load(object->object);
-	if (!ret)
-		return 0;
-	if (!err || !log[0])
-		return hp_fail_errno(err, ret == -EPERM ? HP_E_BPF_PRIVILEGE : HP_E_BPF_VERIFIER,
-				     ret, "%s cannot be loaded for program %u", object->path,
-				     program->id);
-	hp_bpf__log_tail(log, err->detail, sizeof(err->detail));
-	line = strrchr(err->detail, '\n');
-	return hp_fail(err, HP_E_BPF_VERIFIER, "the verifier refuses %s: %.200s", object->path,
-		       line ? line + 1 : err->detail);
+	return ret ? refused(object, program, log, ret, err) : 0;
 }

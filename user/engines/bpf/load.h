@@ -8,7 +8,7 @@
 /*
  * Load the object: each replacement for its target in @program, with those of @program's own maps
  * that it declares. Nothing is attached. HP_E_BPF_MAP: a map of that name has another shape, both are
- * in the message; HP_E_BPF_VERIFIER: refused, with the last lines of the log in err->detail.
+ * in the message; HP_E_BPF_VERIFIER: refused, what the verifier said has been shown.
  */
 int hp_bpf_object__load(struct hp_bpf_object *object, const struct hp_bpf_program *program,
 			struct hp_error *err);

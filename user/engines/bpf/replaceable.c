@@ -17,6 +17,11 @@ int hp_bpf_replaceable(const struct hp_bpf_program *program, const struct hp_bpf
 		return hp_fail(err, HP_E_BPF_FUNCTION,
 			       "%s is a tracing program: the kernel replaces none of its functions",
 			       program->name);
+	if (!function->loaded)
+		return hp_fail(err, HP_E_BPF_FUNCTION,
+			       "%s is not in this program: inlined into all its callers, never "
+			       "called, or another program's of the same object",
+			       function->name);
 	if (!function->global)
 		return hp_fail(err, HP_E_BPF_FUNCTION,
 			       "%s is static: only global functions keep a signature of their own",
