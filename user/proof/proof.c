@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "proof/program_runs.h"
 #include "proof/sites.h"
 
 struct hp_proof {
@@ -17,6 +18,7 @@ struct hp_proof {
 	struct hp_sites *sites;		/* NULL: not asked for */
 	struct hp_window_result window; /* the last one */
 	bool incomplete;		/* it began in a transition */
+	uint64_t *program_runs;		/* in it, of each target's program; owned */
 };
 
 int hp_proof__open(struct hp_proof **out, const struct hp_target *targets, size_t count,
@@ -36,8 +38,11 @@ int hp_proof__open(struct hp_proof **out, const struct hp_target *targets, size_
 	proof->targets = targets;
 	proof->count = count;
 	proof->opts = *opts;
-	ret = hp_watch__open(&proof->watch, &observer, err);
+	proof->program_runs = calloc(count + 1, sizeof(*proof->program_runs));
+	ret = proof->program_runs ? 0 : hp_fail(err, HP_E_NOMEM, "out of memory");
+	ret = ret ?: hp_watch__open(&proof->watch, &observer, err);
 	if (ret) {
+		free(proof->program_runs);
 		free(proof);
 		return ret;
 	}
@@ -48,6 +53,7 @@ int hp_proof__open(struct hp_proof **out, const struct hp_target *targets, size_
 void hp_proof__close(struct hp_proof *proof)
 {
 	hp_watch__close(proof->watch);
+	free(proof->program_runs);
 	free(proof);
 }
 
@@ -127,7 +133,11 @@ void hp_proof__disarm(struct hp_proof *proof, enum hp_point_role role)
 
 int hp_proof__window(struct hp_proof *proof, const struct hp_window *window, struct hp_error *err)
 {
-	return hp_watch__run(proof->watch, window, &proof->window, err);
+	int counting = hp_program_runs__begin(proof->targets, proof->count, proof->program_runs);
+	int ret = hp_watch__run(proof->watch, window, &proof->window, err);
+
+	hp_program_runs__end(counting, proof->targets, proof->count, proof->program_runs);
+	return ret;
 }
 
 void hp_proof__set_state(struct hp_proof *proof, enum hp_pm_state state)
@@ -243,6 +253,7 @@ static void fill_target(const struct hp_proof *proof, size_t i, const struct hp_
 	out->scoped = HP_COUNT_UNKNOWN;
 	if (proof->opts.exercise && redirected->armed)
 		out->scoped = redirected->counts.scoped + old_body->counts.scoped;
+	out->program_runs = proof->program_runs[i];
 	out->misses = HP_COUNT_UNKNOWN;
 	if (counts_misses(redirected) && counts_misses(old_body))
 		out->misses = redirected->counts.misses + old_body->counts.misses;

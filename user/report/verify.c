@@ -127,7 +127,7 @@ static json_t *target_json(const struct hp_verify_target *t)
 		reach = json_pack("{s:I, s:I}", "switched", (json_int_t)t->switched, "total",
 				  (json_int_t)t->total);
 	return json_pack("{s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o,"
-			 " s:o, s:o, s:o, s:o, s:o, s:o,"
+			 " s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
 			 " s:{s:s, s:o}, s:o, s:o, s:s, s:o}",
 			 "hotfix", hp_json_text(t->target.hotfix), "object",
 			 hp_json_text_or_null(t->target.object), "symbol",
@@ -140,8 +140,10 @@ static json_t *target_json(const struct hp_verify_target *t)
 
 			 "calls", count_or_null(t->calls), "redirected",
 			 count_or_null(t->redirected), "stale", count_or_null(t->stale), "scoped",
-			 count_or_null(t->scoped), "misses", count_or_null(t->misses), "reach",
-			 reach,
+			 count_or_null(t->scoped), "misses", count_or_null(t->misses),
+			 "program_runs",
+			 count_or_null(t->target.old_program ? t->program_runs : HP_COUNT_UNKNOWN),
+			 "reach", reach,
 
 			 "redirect", "state", hp_redirect_name(t->read_back.redirect), "reason",
 			 hp_json_text_or_null(t->read_back.reason), "points", points_json(t),

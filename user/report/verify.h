@@ -53,6 +53,7 @@ struct hp_verify_target {
 	uint64_t stale;
 	uint64_t scoped; /* calls of the exercise */
 	uint64_t misses;
+	uint64_t program_runs; /* of the BPF program around the target; HP_COUNT_UNKNOWN */
 
 	uint32_t switched; /* reach; 0 of 0 when it is not known */
 	uint32_t total;

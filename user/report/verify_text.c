@@ -161,7 +161,7 @@ static void print_sites(const struct hp_verify_report *report, const struct hp_v
 
 	if (!t->sites_known)
 		fprintf(out, "    call sites not known: %s\n",
-			t->sites_reason[0] ? t->sites_reason : "no reason was given");
+			t->sites_reason[0] ? t->sites_reason : "they were not looked for");
 	else
 		fprintf(out,
 			"    call sites: %u known, %u whose calls can be told apart, %u "
@@ -206,6 +206,9 @@ static void print_target(const struct hp_verify_report *report, const struct hp_
 		fprintf(out, "    superseded by %s\n", t->target.superseded_by);
 	if (t->read_back.reason[0])
 		fprintf(out, "    redirect: %s\n", t->read_back.reason);
+	if (t->target.old_program && t->program_runs != HP_COUNT_UNKNOWN)
+		fprintf(out, "    its program ran %" PRIu64 " time%s meanwhile\n", t->program_runs,
+			t->program_runs == 1 ? "" : "s");
 	print_points(t, out);
 	if (t->misses && t->misses != HP_COUNT_UNKNOWN)
 		fprintf(out, "    %" PRIu64 " calls were missed by the observer\n", t->misses);
