@@ -35,8 +35,7 @@ struct hp_recover_report {
 	size_t count;
 	struct hp_pin_recovery *guards; /* owned */
 	size_t guard_count;
-	struct hp_pin_recovery
-		*programs; /* hotfixes of BPF programs that are half applied; owned */
+	struct hp_pin_recovery *programs; /* hotfixes of BPF programs; owned */
 	size_t program_count;
 	bool dry_run;
 };

@@ -15,8 +15,8 @@ int hp_program__inspect(const struct hp_command *cmd, int argc, char **argv);
 int hp_program__apply(const struct hp_command *cmd, int argc, char **argv);
 
 /*
- * Remove hotfixes of BPF programs whose loader was killed while it pinned them: some of their functions
- * would stay replaced, and others not. What another hotproof is at work on waits.
+ * Say which hotfixes of BPF programs are whole, and remove what is left of those whose loader was killed
+ * while it pinned or unpinned them. What another hotproof is at work on waits.
  */
 int hp_program_recover(struct hp_recover_report *report, uint64_t deadline, struct hp_error *err);
 
