@@ -33,7 +33,7 @@ static const struct hp_command commands[] = {
 	  .run_guard = hp_guard__verify },
 	{ "measure", "FUNCTION…", "Measure what a call of a function costs.",
 	  FOR_PROCESSES("measure"), .run = hp_verb_measure, .run_process = hp_process__measure },
-	{ "status", "", "List the livepatches on this host and who blocks a transition.",
+	{ "status", "", "List the livepatches and guards on this host and who blocks a transition.",
 	  FOR_PROCESSES("status"), .run = hp_verb_status, .run_process = hp_process__status },
 	{ "revert", "LIVEPATCH", "Disable and unload a livepatch and prove that it is gone.",
 	  FOR_PROCESSES("revert"), .run = hp_verb_revert, .run_process = hp_process__revert,

@@ -16,6 +16,7 @@ void hp_status_report__free(struct hp_status_report *report)
 	free(report->entries);
 	free(report->replaced);
 	free(report->replaced_by);
+	hp_guard_report__free(&report->guards);
 	memset(report, 0, sizeof(*report));
 }
 
@@ -187,6 +188,15 @@ static json_t *programs_json(const struct hp_status_report *report)
 	return array;
 }
 
+static json_t *guards_json(const struct hp_status_report *report)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < report->guards.count; i++)
+		hp_json_append(&array, hp_guard_json(&report->guards.rows[i]));
+	return array;
+}
+
 json_t *hp_status_report__json(const struct hp_status_report *report)
 {
 	static const char *const ftrace[] = { "unknown", "works", "dead" };
@@ -197,13 +207,14 @@ json_t *hp_status_report__json(const struct hp_status_report *report)
 		hp_json_append(&patches, patch_json(report, i));
 	return hp_json_envelope(
 		"status", 1,
-		json_pack("{s:s, s:s, s:b, s:{s:o, s:o, s:o, s:o}, s:o, s:o, s:o, s:o}", "source",
-			  snap->source == HP_KLP_FROM_KERNEL ? "kernel" : "sysfs", "ftrace",
-			  ftrace[snap->ftrace_disabled + 1], "unstable", snap->unstable, "limits",
-			  "list", hp_json_text_or_null(report->limited), "tasks",
+		json_pack("{s:s, s:s, s:b, s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:o, s:o, s:o, s:o}",
+			  "source", snap->source == HP_KLP_FROM_KERNEL ? "kernel" : "sysfs",
+			  "ftrace", ftrace[snap->ftrace_disabled + 1], "unstable", snap->unstable,
+			  "limits", "list", hp_json_text_or_null(report->limited), "tasks",
 			  hp_json_text_or_null(report->no_progress), "journal",
 			  hp_json_text_or_null(report->no_journal), "programs",
-			  hp_json_text_or_null(report->no_programs), "livepatches", patches,
+			  hp_json_text_or_null(report->no_programs), "guards",
+			  hp_json_text_or_null(report->no_guards), "livepatches", patches,
 			  "hotfixes", hotfixes_json(report), "programs", programs_json(report),
-			  "unfinished", unfinished_json(report)));
+			  "guards", guards_json(report), "unfinished", unfinished_json(report)));
 }

@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "engines/klp/snapshot.h"
+#include "report/guard.h"
 #include "state/journal.h"
 #include "state/recover.h"
 
@@ -36,7 +37,9 @@ struct hp_status_report {
 	struct hp_target *replaced; /* functions of loaded BPF programs; owned */
 	struct hp_read_back *replaced_by;
 	size_t replaced_count;
-	char no_programs[512]; /* why these are not known, "" when they are */
+	char no_programs[512];	       /* why these are not known, "" when they are */
+	struct hp_guard_report guards; /* its rows only */
+	char no_guards[512];	       /* why these are not known, "" when they are */
 };
 
 void hp_status_report__free(struct hp_status_report *report);

@@ -281,6 +281,8 @@ static void print_limits(const struct hp_status_report *report, FILE *out)
 		fprintf(out, "\nNot seen: what hotproof applied: %s\n", report->no_journal);
 	if (report->no_programs[0])
 		fprintf(out, "\nNot seen: hotfixes of BPF programs: %s\n", report->no_programs);
+	if (report->no_guards[0])
+		fprintf(out, "\nNot seen: guards: %s\n", report->no_guards);
 	if (report->snap->unstable)
 		fprintf(out, "\nThe list changed all the time while it was read: run again.\n");
 	if (report->snap->ftrace_disabled == 1)
@@ -308,6 +310,12 @@ int hp_status_report__print(const struct hp_status_report *report, FILE *out, bo
 	if (report->replaced_count) {
 		fputc('\n', out);
 		ret = print_programs(report, out, color);
+		if (ret)
+			return ret;
+	}
+	if (report->guards.count) {
+		fputc('\n', out);
+		ret = hp_guard_report__table(report->guards.rows, report->guards.count, out, color);
 		if (ret)
 			return ret;
 	}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* hotproof status: every livepatch of this host, as far as the caller may see. */
+/* hotproof status: every hotfix that the kernel of this host has, as far as the caller may see. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +12,7 @@
 #include "report/error.h"
 #include "report/json.h"
 #include "report/status.h"
+#include "verbs/guard.h"
 #include "verbs/session.h"
 #include "verbs/verbs.h"
 
@@ -104,6 +105,16 @@ static void read_programs(struct hp_status_report *report)
 	snprintf(report->no_programs, sizeof(report->no_programs), "%s", err.message);
 }
 
+static void read_guards(struct hp_status_report *report)
+{
+	struct hp_error err = { 0 };
+
+	if (!hp_guard_report_all(&report->guards, &err))
+		return;
+	hp_guard_report__free(&report->guards);
+	snprintf(report->no_guards, sizeof(report->no_guards), "%s", err.message);
+}
+
 static int gather(struct hp_status_report *report, struct hp_error *err)
 {
 	__cleanup(hp_cleanup_hp_klp_reader__close) struct hp_klp_reader *reader = NULL;
@@ -112,9 +123,11 @@ static int gather(struct hp_status_report *report, struct hp_error *err)
 
 	hp_klp_reader__open(&reader, &why);
 	read_journal(report);
+	read_guards(report);
 	ret = read_list(reader, &why, report, err);
-	/* A kernel without livepatches may have hotfixes in processes. */
-	if (ret && err->reason == HP_E_KLP_UNSUPPORTED && has_hotfixes(report)) {
+	/* A kernel without livepatches may have guards, and hotfixes in processes. */
+	if (ret && err->reason == HP_E_KLP_UNSUPPORTED &&
+	    (has_hotfixes(report) || report->guards.count)) {
 		report->snap = calloc(1, sizeof(*report->snap));
 		if (!report->snap)
 			return hp_fail(err, HP_E_NOMEM, "out of memory");
