@@ -17,6 +17,7 @@
 #include "hotproof/hist.h"
 #include "hotproof/patch_map.h"
 #include "hotproof/point_markers.h"
+#include "hotproof/trampoline.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -207,44 +208,10 @@ static __always_inline void count_caller(__u32 state, __u64 address)
 		count_no_caller();
 }
 
-/*
- * Above the arguments the x86 trampoline keeps [return value], rbp, the address behind the
- * function's ftrace call, and then comes the caller's return address (arch_prepare_bpf_trampoline(),
- * arch/x86/net/bpf_jit_comp.c). Whether the return value is there depends on the other programs;
- * the address behind the ftrace call is recognised, so nothing is assumed. (On a function that is
- * livepatched it is the replacement's address, and the caller stays unknown.)
- */
-static __always_inline bool read_frame(__u64 *words, __u32 size, void *ctx, __u32 index)
-{
-	__u64 args = bpf_get_func_arg_cnt(ctx) & 15; /* at most 6, which the verifier cannot know */
-	void *above = ctx + 8 * args;
-
-	return !bpf_probe_read_kernel(words, size, above + 8 * index);
-}
-
-static __always_inline bool is_behind_site(__u64 address, __u64 function)
-{
-	return address - function <= HP_FTRACE_SITE_MAX;
-}
-
-/* The return address of the traced function, 0 when it is not found. */
-static __always_inline __u64 trampoline_caller(void *ctx)
-{
-	__u64 function = bpf_get_func_ip(ctx), words[2];
-
-	if (!read_frame(words, sizeof(words), ctx, 1))
-		return 0;
-	if (is_behind_site(words[0], function))
-		return words[1];
-	if (!is_behind_site(words[1], function) || !read_frame(words, sizeof(words[0]), ctx, 3))
-		return 0;
-	return words[0];
-}
-
 /* Is this another function than the one that was meant? */
 static __always_inline bool is_foreign(void *ctx)
 {
-	return point_address() && !is_behind_site(bpf_get_func_ip(ctx), point_address());
+	return point_address() && !hp_is_behind_site(bpf_get_func_ip(ctx), point_address());
 }
 
 /*
@@ -450,7 +417,7 @@ static __always_inline void attribute_call(__u32 state, void *ctx, bool kprobe)
 			c->scoped[state]++;
 	}
 	if (want_callers)
-		count_caller(state, kprobe ? kprobe_caller(ctx) : trampoline_caller(ctx));
+		count_caller(state, kprobe ? kprobe_caller(ctx) : hp_trampoline_caller(ctx));
 }
 
 /* With callers, or scope, or both. */

@@ -27,7 +27,7 @@ static const struct hp_command commands[] = {
 	  .run_program = hp_program__inspect },
 	{ "apply", "FILE.ko", "Apply a livepatch under a budget and prove that it is live.",
 	  FOR_PROCESSES("apply"), .run = hp_verb_apply, .run_process = hp_process__apply,
-	  .run_program = hp_program__apply },
+	  .run_program = hp_program__apply, .run_guard_code = hp_guard__apply },
 	{ "verify", "[LIVEPATCH…]", "Prove that loaded livepatches, whoever loaded them, are live.",
 	  FOR_PROCESSES("verify"), .run = hp_verb_verify, .run_process = hp_process__verify,
 	  .run_guard = hp_guard__verify },
@@ -75,6 +75,8 @@ static int run(const struct hp_command *cmd, int argc, char **argv)
 		process.details = NULL;
 		return cmd->run_process(&process, argc, argv);
 	}
+	if (cmd->run_guard_code && hp_guard__is_applied(argc, argv))
+		return cmd->run_guard_code(cmd, argc, argv);
 	if (cmd->run_guard && hp_guard__is_asked(argc, argv))
 		return cmd->run_guard(cmd, argc, argv);
 	if (cmd->run_program && hp_program__is_asked(argc, argv))

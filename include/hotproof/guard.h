@@ -7,10 +7,12 @@
 #ifndef HOTPROOF_GUARD_H
 #define HOTPROOF_GUARD_H
 
+#ifndef __VMLINUX_H__ /* an author's file may have all types from bpftool */
 #include <linux/types.h>
+#endif
 
 #define HP_GUARD_MAGIC	 0x64726167746f6870ull /* "hpotgard" */
-#define HP_GUARD_VERSION 1
+#define HP_GUARD_VERSION 2
 
 #define HP_GUARD_NAME_MAX     48
 #define HP_GUARD_FUNCTION_MAX 128
@@ -25,6 +27,9 @@
 
 /* Callers that have a line of their own; the calls of others are counted as lost. */
 #define HP_GUARD_CALLERS 1024
+
+/* Call sites that have one; the calls of others are counted as without a site. */
+#define HP_GUARD_SITES 256
 
 enum hp_guard_state {
 	HP_GUARD_OFF,	  /* every call passes: not active yet, or not any more */
@@ -76,10 +81,11 @@ struct hp_guard_cond {
 
 #define HP_GUARD_BY_CGROUP 0x1
 #define HP_GUARD_BY_EXE	   0x2
+#define HP_GUARD_ALL_SITES 0x4 /* no limit: calls that pass are counted by call site too */
 
 /* What is turned away, and whose. Everything that is asked for must hold. */
 struct hp_guard_rule {
-	__s32 value; /* what the caller gets: -4095 to -1 */
+	__s32 value; /* what the caller gets: -4095 to -1; 0: what the guard's code says */
 	__u32 flags;
 	__u32 uid_count; /* 0: every user */
 	__u32 cond_count;
@@ -105,6 +111,8 @@ struct hp_guard_patch {
 	__u32 kind;
 	__u64 word;
 	__u64 made_time; /* seconds since 1970 */
+	__u32 code;	 /* 1: an author's code decides about calls that are in scope */
+	__u32 reserved;
 	char name[HP_GUARD_NAME_MAX];
 	char function[HP_GUARD_FUNCTION_MAX];
 	struct hp_guard_rule rules[2];
@@ -118,6 +126,7 @@ struct hp_guard_counters {
 	__u64 tested;	/* of hotproof's own way back, would have been turned away */
 	__u64 unread;	/* a field of a condition could not be read: the call passed */
 	__u64 lost;	/* found no line in the table of callers */
+	__u64 siteless; /* in scope; call site not found, or no line in the table of sites */
 	__u64 first_ns; /* CLOCK_BOOTTIME of the first that was turned away or observed, 0: none */
 	__u64 last_ns;
 };
@@ -132,6 +141,13 @@ struct hp_guard_caller {
 struct hp_guard_caller_calls {
 	__u64 returned;
 	__u64 observed;
+};
+
+/* The key of the table of sites is the address behind the call. */
+struct hp_guard_site_calls {
+	__u64 returned;
+	__u64 observed;
+	__u64 passed; /* with HP_GUARD_ALL_SITES only */
 };
 
 /*

@@ -16,7 +16,4 @@
 #define HP_STRINGIFY_(x) #x
 #define HP_STRINGIFY(x)	 HP_STRINGIFY_(x)
 
-/* The longest [endbr64] + ftrace call at a function's entry, in bytes. */
-#define HP_FTRACE_SITE_MAX 9
-
 #endif

@@ -26,6 +26,7 @@
 #include "base/clock.h"
 #include "engines/guard/guard.h"
 #include "engines/guard/rule.h"
+#include "engines/guard/way_back.h"
 
 #define MAX_BATCHES 4000
 #define MAX_CPUS    64
@@ -266,6 +267,9 @@ int main(int argc, char **argv)
 	const char *what = argc > 1 ? argv[1] : "";
 	int c;
 
+	/* To test the way back the engine runs the program that it is part of: this one. */
+	if (argc == 4 && !strcmp(what, "guard") && !strcmp(argv[2], HP_WAY_BACK))
+		return hp_way_back__walk(argv[3], NULL) != 0;
 	if (!strcmp(what, "flip"))
 		batches = 100;
 	optind = 2;

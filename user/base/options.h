@@ -55,6 +55,8 @@ struct hp_command {
 	int (*run_process)(const struct hp_command *cmd, int argc, char **argv);
 	/* The same when an operand is the name of a guard. */
 	int (*run_guard)(const struct hp_command *cmd, int argc, char **argv);
+	/* The same when one is a file with the code of a guard. */
+	int (*run_guard_code)(const struct hp_command *cmd, int argc, char **argv);
 	/* The same when one is a hotfix for a loaded BPF program, or --prog names such a program. */
 	int (*run_program)(const struct hp_command *cmd, int argc, char **argv);
 };

@@ -17,6 +17,36 @@
 
 #define POLL_NS (50 * HP_NSEC_PER_MSEC)
 
+static void read_sites(struct hp_guard_view *view, const struct hp_guard *guard)
+{
+	_cleanup_free_ struct hp_guard_site_line *lines = NULL;
+	size_t count = 0;
+
+	if (hp_guard__sites(guard, &lines, &count, NULL))
+		return;
+	view->site_count = count < HP_GUARD_TOP ? count : HP_GUARD_TOP;
+	view->elsewhere = view->counts.sum.siteless;
+	for (size_t i = 0; i < count; i++)
+		if (i < HP_GUARD_TOP)
+			view->sites[i].line = lines[i];
+		else
+			view->elsewhere += lines[i].calls.returned + lines[i].calls.observed;
+}
+
+void hp_guard_view__name_sites(struct hp_guard_view *view, const struct hp_kallsyms *symbols)
+{
+	for (size_t i = 0; i < view->site_count; i++) {
+		struct hp_guard_site *site = &view->sites[i];
+		struct hp_symbol symbol;
+
+		/* The address is behind the call, which may be the function's last instruction. */
+		if (hp_kallsyms__lookup(symbols, site->line.address - 1, &symbol, &site->offset))
+			continue;
+		site->offset++;
+		snprintf(site->symbol, sizeof(site->symbol), "%s", symbol.name);
+	}
+}
+
 static void read_counts(struct hp_guard_view *view, const struct hp_guard *guard)
 {
 	_cleanup_free_ struct hp_guard_caller_line *lines = NULL;
@@ -28,6 +58,7 @@ static void read_counts(struct hp_guard_view *view, const struct hp_guard *guard
 	if (!view->counted)
 		return;
 	memcpy(view->top, lines, view->top_count * sizeof(*lines));
+	read_sites(view, guard);
 	view->others = view->counts.sum.lost;
 	for (size_t i = view->top_count; i < count; i++)
 		view->others += lines[i].calls.returned + lines[i].calls.observed;
@@ -48,6 +79,7 @@ int hp_guard_view__read(struct hp_guard_view *view, const char *name, struct hp_
 	if (rule) {
 		memcpy(view->function, guard.patch->function, sizeof(view->function) - 1);
 		view->kind = (enum hp_guard_kind)guard.patch->kind;
+		view->code = guard.patch->code != 0;
 		view->made_time = (int64_t)guard.patch->made_time;
 		view->rule = *rule;
 		read_counts(view, &guard);
@@ -57,13 +89,40 @@ int hp_guard_view__read(struct hp_guard_view *view, const char *name, struct hp_
 	return 0;
 }
 
-/* Wait for the end of the window, or of the workload. */
-static int wait_window(const struct hp_guard_proof_opts *opts, struct hp_guard_window *window,
-		       struct hp_error *err)
+/* Were enough calls turned away since @before? */
+static bool is_shown(const struct hp_guard *guard, const struct hp_guard_proof_opts *opts,
+		     const struct hp_guard_counts *before)
+{
+	uint64_t wanted = opts->min_calls ?: 1;
+	struct hp_guard_counts now;
+
+	return !hp_guard__counts(guard, &now, NULL) &&
+	       now.sum.returned - before->sum.returned >= wanted;
+}
+
+static void wait_for_calls(const char *name, const struct hp_guard_proof_opts *opts,
+			   const struct hp_guard_counts *before)
 {
 	const struct timespec pause = { .tv_nsec = POLL_NS };
 	uint64_t end = hp_now_ns() + opts->for_ns;
+	struct hp_guard guard;
+	bool opened = opts->until_live && !hp_guard__open(&guard, name, NULL);
 
+	while (hp_now_ns() < end && !hp_interrupted() &&
+	       !(opened && is_shown(&guard, opts, before))) {
+		hp_progress("watching for another %.0f s", (double)(end - hp_now_ns()) / 1e9);
+		nanosleep(&pause, NULL);
+	}
+	if (opened)
+		hp_guard__close(&guard);
+	hp_progress_end();
+}
+
+/* Wait for the end of the window, or of the workload. */
+static int wait_window(const char *name, const struct hp_guard_proof_opts *opts,
+		       const struct hp_guard_counts *before, struct hp_guard_window *window,
+		       struct hp_error *err)
+{
 	if (opts->exercise) {
 		const char *const argv[] = { "/bin/sh", "-c", opts->exercise, NULL };
 
@@ -73,12 +132,8 @@ static int wait_window(const struct hp_guard_proof_opts *opts, struct hp_guard_w
 					     "cannot run '%s'", opts->exercise);
 		return 0;
 	}
-	while (hp_now_ns() < end && !hp_interrupted()) {
-		hp_progress("watching for another %.0f s", (double)(end - hp_now_ns()) / 1e9);
-		nanosleep(&pause, NULL);
-	}
+	wait_for_calls(name, opts, before);
 	window->interrupted = hp_interrupted();
-	hp_progress_end();
 	return 0;
 }
 
@@ -170,7 +225,7 @@ int hp_guard_proof__run(const char *name, const struct hp_guard_proof_opts *opts
 	before = view->counts;
 	/* What is not in place has nothing to watch. */
 	if (view->read_back.redirect == HP_REDIRECT_IN_PLACE)
-		ret = wait_window(opts, window, err);
+		ret = wait_window(name, opts, &before, window, err);
 	ret = ret ?: hp_guard_view__read(view, name, err);
 	if (ret)
 		return ret;

@@ -9,14 +9,23 @@
 
 #include "base/error.h"
 #include "engines/guard/state.h"
+#include "host/kallsyms.h"
 #include "observe/verdict.h"
 
 #define HP_GUARD_TOP 20
+
+/* A call site of a guarded function, as far as its calls were counted. */
+struct hp_guard_site {
+	struct hp_guard_site_line line;
+	char symbol[HP_SYMBOL_MAX]; /* "" until named, or when it has no name */
+	uint64_t offset;
+};
 
 struct hp_guard_view {
 	char name[HP_GUARD_NAME_MAX];
 	char function[HP_GUARD_FUNCTION_MAX]; /* "" when the patch map cannot be read */
 	enum hp_guard_kind kind;
+	bool code; /* an author's code decides about calls in scope */
 	enum hp_guard_status status;
 	struct hp_guard_rule rule; /* that holds */
 	int64_t made_time;	   /* seconds since 1970 */
@@ -25,11 +34,17 @@ struct hp_guard_view {
 	struct hp_guard_caller_line top[HP_GUARD_TOP];
 	size_t top_count;
 	uint64_t others; /* calls in scope of callers that are not among the top */
+	struct hp_guard_site sites[HP_GUARD_TOP];
+	size_t site_count;
+	uint64_t elsewhere; /* calls in scope from sites that are not among these */
 	struct hp_read_back read_back;
 };
 
 /* All about guard @name; an error only when there is none, or out of memory. */
 int hp_guard_view__read(struct hp_guard_view *view, const char *name, struct hp_error *err);
+
+/* Find the names of the call sites of @view. */
+void hp_guard_view__name_sites(struct hp_guard_view *view, const struct hp_kallsyms *symbols);
 
 /* In a window: the differences of the counters. */
 struct hp_guard_window {
@@ -46,6 +61,7 @@ struct hp_guard_window {
 struct hp_guard_proof_opts {
 	uint64_t for_ns;
 	const char *exercise; /* run this, the window ends with it; NULL: for_ns */
+	bool until_live;      /* the window ends with the first calls that show it is live */
 	uint64_t min_calls;   /* 0: one */
 };
 

@@ -110,23 +110,39 @@ static json_t *caller_json(const struct hp_guard_caller_line *line)
 			 (json_int_t)line->calls.observed);
 }
 
+static json_t *site_json(const struct hp_guard_view *view, const struct hp_guard_site *site)
+{
+	const struct hp_guard_site_calls *calls = &site->line.calls;
+	bool all = calls->passed || (view->rule.flags & HP_GUARD_ALL_SITES);
+
+	return json_pack("{s:o, s:o, s:I, s:I, s:I, s:o}", "address",
+			 hp_json_address(site->line.address), "symbol",
+			 hp_json_text_or_null(site->symbol), "offset", (json_int_t)site->offset,
+			 "returned", (json_int_t)calls->returned, "observed",
+			 (json_int_t)calls->observed, "passed",
+			 all ? json_integer((json_int_t)calls->passed) : json_null());
+}
+
 static json_t *counts_json(const struct hp_guard_view *view)
 {
 	const struct hp_guard_counters *c = &view->counts.sum;
-	json_t *callers = json_array();
+	json_t *callers, *sites;
 
-	if (!view->counted) {
-		json_decref(callers);
+	if (!view->counted)
 		return json_null();
-	}
+	callers = json_array();
+	sites = json_array();
 	for (size_t i = 0; i < view->top_count; i++)
 		hp_json_append(&callers, caller_json(&view->top[i]));
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:I}", "calls",
+	for (size_t i = 0; i < view->site_count; i++)
+		hp_json_append(&sites, site_json(view, &view->sites[i]));
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:o, s:I}", "calls",
 			 (json_int_t)c->calls, "returned", (json_int_t)c->returned, "observed",
 			 (json_int_t)c->observed, "passed", (json_int_t)(c->calls - c->returned),
 			 "missed", (json_int_t)view->counts.missed, "unread", (json_int_t)c->unread,
 			 "first", boot_time_json(c->first_ns), "last", boot_time_json(c->last_ns),
-			 "callers", callers, "other_callers", (json_int_t)view->others);
+			 "callers", callers, "other_callers", (json_int_t)view->others, "sites",
+			 sites, "other_sites", (json_int_t)view->elsewhere);
 }
 
 static json_t *proof_json(const struct hp_guard_row *row)
@@ -149,14 +165,15 @@ json_t *hp_guard_json(const struct hp_guard_row *row)
 	bool known = view->function[0];
 	json_t *answer = json_null();
 
-	if (known)
+	/* 0: its code says. */
+	if (known && view->rule.value)
 		answer = json_pack("{s:o, s:i}", "name",
 				   hp_json_text_or_null(hp_errno_name(-view->rule.value)), "value",
 				   view->rule.value);
 	return json_pack(
-		"{s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:{s:s, s:s}, s:o}", "name",
+		"{s:s, s:o, s:o, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:{s:s, s:s}, s:o}", "name",
 		view->name, "function", hp_json_text_or_null(view->function), "by",
-		hp_json_text_or_null(kind_name(view->kind)), "state",
+		hp_json_text_or_null(kind_name(view->kind)), "code", view->code, "state",
 		hp_guard_status_name(view->status), "return", answer, "scope",
 		known ? scope_json(&view->rule) : json_null(), "made",
 		known ? json_string(hp_time_text(view->made_time).s) : json_null(), "changed",
@@ -187,12 +204,12 @@ static json_t *change_json(const struct hp_guard_report *report)
 {
 	const struct hp_guard_times *t = &report->times;
 
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "lock_ns", (json_int_t)t->lock,
-			 "load_ns", (json_int_t)t->load, "attach_ns", (json_int_t)t->attach,
-			 "pin_ns", (json_int_t)t->pin, "way_back_ns", (json_int_t)t->test,
-			 "activate_ns", (json_int_t)t->activate, "total_ns",
-			 (json_int_t)report->total_ns, "way_back_hits",
-			 (json_int_t)report->way_back_hits);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "lock_ns",
+			 (json_int_t)t->lock, "load_ns", (json_int_t)t->load, "attach_ns",
+			 (json_int_t)t->attach, "pin_ns", (json_int_t)t->pin, "way_back_ns",
+			 (json_int_t)t->test, "activate_ns", (json_int_t)t->activate, "total_ns",
+			 (json_int_t)report->total_ns, "budget_ns", (json_int_t)report->budget_ns,
+			 "way_back_hits", (json_int_t)report->way_back_hits);
 }
 
 json_t *hp_guard_report__json(const struct hp_guard_report *report)

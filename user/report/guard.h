@@ -24,6 +24,7 @@ struct hp_guard_report {
 	const char *action;	   /* "add", "set", "list", "remove", "verify", "revert" */
 	struct hp_guard_row *rows; /* owned */
 	size_t count;
+	uint64_t budget_ns;
 	bool changed; /* the next three are filled */
 	struct hp_guard_times times;
 	uint64_t total_ns;

@@ -70,12 +70,14 @@ void hp_guard_scope_text(const struct hp_guard_rule *rule, char *out, size_t siz
 		add(out, size, "everybody");
 }
 
-/* "-EPERM", or "-4000". */
+/* "-EPERM", "-4000", or "by its code". */
 static void value_text(const struct hp_guard_rule *rule, char *out, size_t size)
 {
 	const char *name = hp_errno_name(-rule->value);
 
-	if (name[0])
+	if (!rule->value)
+		snprintf(out, size, "by its code");
+	else if (name[0])
 		snprintf(out, size, "-%s", name);
 	else
 		snprintf(out, size, "%d", rule->value);
@@ -155,6 +157,25 @@ static void print_callers(const struct hp_guard_view *view, FILE *out)
 		fprintf(out, "    %8" PRIu64 " calls of others\n", view->others);
 }
 
+static void print_sites(const struct hp_guard_view *view, FILE *out)
+{
+	for (size_t i = 0; i < view->site_count; i++) {
+		const struct hp_guard_site *site = &view->sites[i];
+		const struct hp_guard_site_calls *calls = &site->line.calls;
+
+		fprintf(out, "    %8" PRIu64 " refused %8" PRIu64 " observed",
+			(uint64_t)calls->returned, (uint64_t)calls->observed);
+		if (calls->passed || (view->rule.flags & HP_GUARD_ALL_SITES))
+			fprintf(out, " %8" PRIu64 " passed", (uint64_t)calls->passed);
+		fprintf(out, "  called from 0x%" PRIx64, site->line.address);
+		if (site->symbol[0])
+			fprintf(out, " %s+0x%" PRIx64, site->symbol, site->offset);
+		fputc('\n', out);
+	}
+	if (view->elsewhere)
+		fprintf(out, "    %8" PRIu64 " called from elsewhere\n", view->elsewhere);
+}
+
 static void print_row(const struct hp_guard_row *row, FILE *out, int verbosity)
 {
 	const struct hp_guard_view *view = &row->view;
@@ -178,6 +199,7 @@ static void print_row(const struct hp_guard_row *row, FILE *out, int verbosity)
 		view->name, (uint64_t)c->calls, (uint64_t)c->returned, (uint64_t)c->observed,
 		(uint64_t)(c->calls - c->returned), view->counts.missed, (uint64_t)c->unread);
 	print_callers(view, out);
+	print_sites(view, out);
 }
 
 static int print_functions(const struct hp_guard_report *report, FILE *out, bool color)
@@ -218,12 +240,13 @@ static void print_change(const struct hp_guard_report *report, FILE *out)
 	const struct hp_guard_times *t = &report->times;
 
 	fprintf(out,
-		"\n%s in %s: lock %s, load %s, attach %s, pin %s, way back tested in %s, "
+		"\n%s in %s of the budget of %s: lock %s, load %s, attach %s, pin %s, way back tested in %s, "
 		"active in %s\n",
 		report->action, hp_format__ns((double)report->total_ns).s,
-		hp_format__ns((double)t->lock).s, hp_format__ns((double)t->load).s,
-		hp_format__ns((double)t->attach).s, hp_format__ns((double)t->pin).s,
-		hp_format__ns((double)t->test).s, hp_format__ns((double)t->activate).s);
+		hp_format__ns((double)report->budget_ns).s, hp_format__ns((double)t->lock).s,
+		hp_format__ns((double)t->load).s, hp_format__ns((double)t->attach).s,
+		hp_format__ns((double)t->pin).s, hp_format__ns((double)t->test).s,
+		hp_format__ns((double)t->activate).s);
 }
 
 int hp_guard_report__print(const struct hp_guard_report *report, FILE *out, bool color,

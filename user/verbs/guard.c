@@ -12,19 +12,17 @@
 #include "engines/guard/way_back.h"
 #include "host/features.h"
 #include "report/error.h"
+#include "verbs/guard_rule.h"
 #include "verbs/session.h"
 #include "verbs/verbs.h"
 
 #define DEFAULT_BUDGET_NS (30 * HP_NSEC_PER_SEC)
-#define NOT_GIVEN	  (-1.0)
-#define NO_TIME		  UINT64_MAX
 
 struct options {
-	const char *function, *name, *value, *by, *cgroup, *exe;
-	struct hp_strings uids, args;
-	double percent;
-	uint64_t expires_ns, budget_ns;
-	bool observe_only, enforce, force, functions;
+	struct hp_guard_rule_opts rule;
+	const char *function, *name, *by;
+	uint64_t budget_ns;
+	bool functions;
 };
 
 /* Which of the options an action takes; what it does not take must not be given. */
@@ -34,26 +32,6 @@ struct action {
 	int (*run)(const struct options *opts, const char *operand, struct hp_guard_report *report,
 		   struct hp_error *err);
 };
-
-/* What was given, over what @rule says. */
-static int set_rule(struct hp_guard_rule *rule, const struct options *opts, struct hp_error *err)
-{
-	int ret = 0;
-
-	if (opts->value)
-		ret = hp_guard_rule__set_value(rule, opts->value, err);
-	if (!ret && opts->uids.count)
-		ret = hp_guard_rule__set_uids(rule, opts->uids.items, opts->uids.count, err);
-	if (!ret && opts->cgroup)
-		ret = hp_guard_rule__set_cgroup(rule, opts->cgroup, err);
-	if (!ret && opts->exe)
-		ret = hp_guard_rule__set_exe(rule, opts->exe, err);
-	if (opts->percent >= 0)
-		hp_guard_rule__set_percent(rule, opts->percent);
-	if (opts->expires_ns != NO_TIME)
-		hp_guard_rule__set_expiry(rule, opts->expires_ns);
-	return ret;
-}
 
 static int kind_of(const char *by, enum hp_guard_kind *kind, struct hp_error *err)
 {
@@ -69,36 +47,6 @@ static int kind_of(const char *by, enum hp_guard_kind *kind, struct hp_error *er
 	return 0;
 }
 
-/* What was changed, and how long it took. */
-static int report_change(struct hp_guard_report *report, const struct hp_engine_state *state,
-			 const char *name, uint64_t start, struct hp_error *err)
-{
-	struct hp_guard_row *row = hp_guard_report_add(report);
-	struct hp_error why = { 0 };
-	int ret;
-
-	report->changed = true;
-	report->total_ns = hp_now_ns() - start;
-	report->times = *hp_guard_engine__times(state);
-	report->way_back_hits = hp_guard_engine__way_back_hits(state);
-	if (!row)
-		return hp_fail(err, HP_E_NOMEM, "out of memory");
-	ret = hp_guard_view__read(&row->view, name, &why);
-	if (!ret)
-		return 0;
-	if (!report->way_back_hits) {
-		*err = why;
-		return ret;
-	}
-	/* With --force: it refuses us already what it takes to read it. */
-	snprintf(row->view.name, sizeof(row->view.name), "%s", name);
-	row->view.status = HP_GUARD_IS_ENFORCING;
-	row->view.read_back.redirect = HP_REDIRECT_UNKNOWN;
-	snprintf(row->view.read_back.reason, sizeof(row->view.read_back.reason), "%.150s",
-		 why.message);
-	return 0;
-}
-
 static int add(const struct options *opts, const char *operand, struct hp_guard_report *report,
 	       struct hp_error *err)
 {
@@ -107,28 +55,23 @@ static int add(const struct options *opts, const char *operand, struct hp_guard_
 	struct hp_guard_hotfix g = {
 		.hotfix = { .name = opts->name ?: operand, .fd = -1 },
 		.function = opts->function,
-		.args = opts->args.items,
-		.arg_count = opts->args.count,
+		.args = opts->rule.args.items,
+		.arg_count = opts->rule.args.count,
 		.args_given = true,
-		.observe_only = opts->observe_only,
-		.force = opts->force,
+		.observe_only = opts->rule.observe_only,
+		.force = opts->rule.force,
 		.deadline = start + opts->budget_ns,
 	};
 	int ret;
 
 	if (!g.hotfix.name || (opts->name && operand))
 		return hp_fail(err, HP_E_USAGE, "guard add takes one --name");
-	if (!opts->function || !opts->value)
+	if (!opts->function || !opts->rule.value)
 		return hp_fail(err, HP_E_USAGE, "guard add needs --function and --return");
 	hp_guard_rule__init(&g.rule);
 	ret = kind_of(opts->by, &g.kind, err);
-	ret = ret ?: set_rule(&g.rule, opts, err);
-	ret = ret ?: session.engine->open(&session.state, err);
-	ret = ret ?: session.engine->prepare(session.state, &g.hotfix, err);
-	if (!ret && hp_interrupted())
-		ret = hp_fail(err, HP_E_INTERRUPTED, "interrupted");
-	ret = ret ?: session.engine->activate(session.state, &g.hotfix, err);
-	return ret ?: report_change(report, session.state, g.hotfix.name, start, err);
+	ret = ret ?: hp_guard_rule_opts__set(&opts->rule, &g.rule, err);
+	return ret ?: hp_guard_add(&session, &g, start, report, err);
 }
 
 static int set(const struct options *opts, const char *operand, struct hp_guard_report *report,
@@ -138,10 +81,10 @@ static int set(const struct options *opts, const char *operand, struct hp_guard_
 	uint64_t start = hp_now_ns();
 	struct hp_guard_hotfix g = {
 		.hotfix = { .name = opts->name ?: operand, .fd = -1 },
-		.args = opts->args.items,
-		.arg_count = opts->args.count,
-		.args_given = opts->args.count > 0,
-		.force = opts->force,
+		.args = opts->rule.args.items,
+		.arg_count = opts->rule.args.count,
+		.args_given = opts->rule.args.count > 0,
+		.force = opts->rule.force,
 		.deadline = start + opts->budget_ns,
 	};
 	int ret;
@@ -158,11 +101,11 @@ static int set(const struct options *opts, const char *operand, struct hp_guard_
 	ret = ret
 		      ?: hp_guard_engine__begin_change(session.state, g.hotfix.name, g.deadline,
 						       &g.rule, &g.observe_only, err);
-	ret = ret ?: set_rule(&g.rule, opts, err);
-	if (opts->observe_only || opts->enforce)
-		g.observe_only = opts->observe_only;
+	ret = ret ?: hp_guard_rule_opts__set(&opts->rule, &g.rule, err);
+	if (opts->rule.observe_only || opts->rule.enforce)
+		g.observe_only = opts->rule.observe_only;
 	ret = ret ?: hp_guard_engine__change(session.state, &g, err);
-	return ret ?: report_change(report, session.state, g.hotfix.name, start, err);
+	return ret ?: hp_guard_report_change(report, session.state, g.hotfix.name, start, err);
 }
 
 /* Whether a way works here at all, found by trying it. */
@@ -227,10 +170,7 @@ static const struct action actions[] = {
 static int choose(const struct action **out, const struct options *opts, const char *name,
 		  struct hp_error *err)
 {
-	bool rule = opts->function || opts->value || opts->by || opts->cgroup || opts->exe ||
-		    opts->uids.count || opts->args.count || opts->percent >= 0 ||
-		    opts->expires_ns != NO_TIME || opts->observe_only || opts->enforce ||
-		    opts->force;
+	bool rule = opts->function || opts->by || hp_guard_rule_opts__given(&opts->rule);
 
 	*out = NULL;
 	for (size_t i = 0; name && i < sizeof(actions) / sizeof(actions[0]); i++)
@@ -243,43 +183,24 @@ static int choose(const struct action **out, const struct options *opts, const c
 		return hp_fail(err, HP_E_USAGE, "guard %s takes no option of a rule", name);
 	if (opts->functions && (*out)->run != list)
 		return hp_fail(err, HP_E_USAGE, "--functions is for guard list");
-	if (opts->observe_only && opts->enforce)
-		return hp_fail(err, HP_E_USAGE, "--observe-only and --enforce exclude each other");
 	return 0;
 }
 
 HP_VERB(guard)
 {
-	struct options opts = { .percent = NOT_GIVEN,
-				.expires_ns = NO_TIME,
-				.budget_ns = DEFAULT_BUDGET_NS };
+	struct options opts = { .rule = HP_GUARD_RULE_UNSET, .budget_ns = DEFAULT_BUDGET_NS };
 	const struct hp_option options[] = {
 		{ "name", HP_OPT_STRING, &opts.name, "NAME", "the guard" },
 		{ "function", HP_OPT_STRING, &opts.function, "F",
 		  "take over the calls of this kernel function" },
-		{ "return", HP_OPT_STRING, &opts.value, "ERRNO",
-		  "what callers in scope get, such as EPERM" },
 		{ "by", HP_OPT_STRING, &opts.by, "WAY", "fmod_ret or lsm (the first that works)" },
-		{ "uid", HP_OPT_STRINGS, &opts.uids, "USER",
-		  "only calls of this user; may be given more than once" },
-		{ "cgroup", HP_OPT_STRING, &opts.cgroup, "PATH",
-		  "only of this cgroup and those in it" },
-		{ "exe", HP_OPT_STRING, &opts.exe, "PATH", "only of processes that run this file" },
-		{ "percent", HP_OPT_PERCENT, &opts.percent, "N",
-		  "only of so many of the processes (100)" },
-		{ "arg", HP_OPT_STRINGS, &opts.args, "'N OP VALUE'",
-		  "only with such an argument; may be given more than once" },
-		{ "expires", HP_OPT_DURATION, &opts.expires_ns, "TIME",
-		  "end by itself after this time; 0s: never" },
-		{ "observe-only", HP_OPT_FLAG, &opts.observe_only, NULL,
-		  "let the calls pass, and count them" },
-		{ "enforce", HP_OPT_FLAG, &opts.enforce, NULL, "turn them away (the default)" },
-		{ "force", HP_OPT_FLAG, &opts.force, NULL,
-		  "even if hotproof could not take it away again" },
+		HP_GUARD_RULE_OPTIONS(opts.rule),
+		{ "enforce", HP_OPT_FLAG, &opts.rule.enforce, NULL,
+		  "turn them away (the default)" },
 		{ "functions", HP_OPT_FLAG, &opts.functions, NULL,
 		  "list what can be guarded, not the guards" },
 		{ "budget", HP_OPT_DURATION, &opts.budget_ns, "TIME",
-		  "wait so long for another hotproof that changes guards (30s)" },
+		  "the time that the change may take, past which nothing is changed (30s)" },
 		{ 0 },
 	};
 	const struct action *action;
@@ -302,6 +223,7 @@ HP_VERB(guard)
 		return hp_report_error(&globals, cmd->name, &err);
 	hp_interrupt_catch();
 	report.action = action->name;
+	report.budget_ns = opts.budget_ns;
 	ret = action->run(&opts, argv[first + 1], &report, &err);
 	return hp_guard_finish(&report, &globals, cmd->name, HP_EXIT_OK, ret, &err);
 }

@@ -9,6 +9,8 @@
 #include <bpf/bpf.h>
 
 #include "base/clock.h"
+#include "base/interrupt.h"
+#include "base/log.h"
 #include "report/error.h"
 #include "report/json.h"
 #include "verbs/guard.h"
@@ -127,9 +129,86 @@ int hp_guard_take_away(const char *name, uint64_t deadline, struct hp_guard_repo
 	return 0;
 }
 
+int hp_guard_report_change(struct hp_guard_report *report, const struct hp_engine_state *state,
+			   const char *name, uint64_t start, struct hp_error *err)
+{
+	struct hp_guard_row *row = hp_guard_report_add(report);
+	struct hp_error why = { 0 };
+	int ret;
+
+	report->changed = true;
+	report->total_ns = hp_now_ns() - start;
+	report->times = *hp_guard_engine__times(state);
+	report->way_back_hits = hp_guard_engine__way_back_hits(state);
+	if (!row)
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	ret = hp_guard_view__read(&row->view, name, &why);
+	if (!ret)
+		return 0;
+	if (!report->way_back_hits) {
+		*err = why;
+		return ret;
+	}
+	/* With --force: it refuses us already what it takes to read it. */
+	snprintf(row->view.name, sizeof(row->view.name), "%s", name);
+	row->view.status = HP_GUARD_IS_ENFORCING;
+	row->view.read_back.redirect = HP_REDIRECT_UNKNOWN;
+	snprintf(row->view.read_back.reason, sizeof(row->view.read_back.reason), "%.150s",
+		 why.message);
+	return 0;
+}
+
+int hp_guard_add(struct hp_session *session, const struct hp_guard_hotfix *g, uint64_t start,
+		 struct hp_guard_report *report, struct hp_error *err)
+{
+	int ret = session->engine->open(&session->state, err);
+
+	ret = ret ?: session->engine->prepare(session->state, &g->hotfix, err);
+	if (!ret && hp_interrupted())
+		ret = hp_fail(err, HP_E_INTERRUPTED, "interrupted");
+	ret = ret ?: session->engine->activate(session->state, &g->hotfix, err);
+	return ret ?: hp_guard_report_change(report, session->state, g->hotfix.name, start, err);
+}
+
+void hp_guard_report_proved(struct hp_guard_row *row, int *status)
+{
+	row->proved = true;
+	if (row->verdict.verdict != HP_VERDICT_LIVE)
+		*status = HP_EXIT_VERIFY;
+	if (row->window.exercise_status > 0) {
+		hp_warn("the workload failed with status %d", row->window.exercise_status);
+		*status = HP_EXIT_VERIFY;
+	}
+	if (row->window.interrupted) {
+		hp_warn("interrupted: this is what was seen until then");
+		*status = HP_EXIT_INTERNAL;
+	}
+}
+
+void hp_guard_report_name_sites(struct hp_guard_report *report)
+{
+	__cleanup(hp_cleanup_hp_kallsyms__close) struct hp_kallsyms *symbols = NULL;
+	struct hp_error why = { 0 };
+	bool any = false;
+
+	for (size_t i = 0; i < report->count; i++)
+		any |= report->rows[i].view.site_count > 0;
+	if (!any)
+		return;
+	if (hp_kallsyms__open(&symbols, NULL, &why)) {
+		hp_debug("call sites without names: %s", why.message);
+		return;
+	}
+	for (size_t i = 0; i < report->count; i++)
+		hp_guard_view__name_sites(&report->rows[i].view, symbols);
+}
+
 int hp_guard_finish(struct hp_guard_report *report, const struct hp_globals *globals,
 		    const char *verb, int status, int ret, struct hp_error *err)
 {
+	/* Reading the kernel's symbols takes a moment: only for who sees them. */
+	if (!ret && (globals->json || globals->verbosity))
+		hp_guard_report_name_sites(report);
 	if (!ret && globals->json) {
 		json_t *json = hp_guard_report__json(report);
 

@@ -25,18 +25,9 @@ static int verify(struct hp_guard_report *report, char **names, int count,
 					  err);
 		if (ret)
 			return ret;
-		row->proved = true;
-		if (row->verdict.verdict != HP_VERDICT_LIVE)
-			*status = HP_EXIT_VERIFY;
-		if (row->window.exercise_status > 0) {
-			hp_warn("the workload failed with status %d", row->window.exercise_status);
-			*status = HP_EXIT_VERIFY;
-		}
-		if (row->window.interrupted) {
-			hp_warn("interrupted: this is what was seen until then");
-			*status = HP_EXIT_INTERNAL;
+		hp_guard_report_proved(row, status);
+		if (row->window.interrupted)
 			break;
-		}
 	}
 	return 0;
 }
@@ -88,6 +79,7 @@ int hp_guard__revert(const struct hp_command *cmd, int argc, char **argv)
 	if (globals.help)
 		return HP_EXIT_OK;
 	hp_interrupt_catch();
+	report.budget_ns = budget;
 	ret = hp_guard_take_away(argv[first], hp_now_ns() + budget, &report, &err);
 	return hp_guard_finish(&report, &globals, cmd->name,
 			       ret || report.detached ? HP_EXIT_OK : HP_EXIT_VERIFY, ret, &err);

@@ -109,8 +109,10 @@ static void read_guards(struct hp_status_report *report)
 {
 	struct hp_error err = { 0 };
 
-	if (!hp_guard_report_all(&report->guards, &err))
+	if (!hp_guard_report_all(&report->guards, &err)) {
+		hp_guard_report_name_sites(&report->guards);
 		return;
+	}
 	hp_guard_report__free(&report->guards);
 	snprintf(report->no_guards, sizeof(report->no_guards), "%s", err.message);
 }

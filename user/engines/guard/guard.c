@@ -195,6 +195,14 @@ static int parse_args(struct hp_engine_state *state, const struct hp_guard_hotfi
 	return ret;
 }
 
+static int check_value(const struct hp_guard_rule *rule, bool code, struct hp_error *err)
+{
+	if (rule->value || code)
+		return 0;
+	return hp_fail(err, HP_E_GUARD_RETURN,
+		       "a guard without code cannot answer with anything: name an error");
+}
+
 static int prepare(struct hp_engine_state *state, const struct hp_hotfix *hotfix,
 		   struct hp_error *err)
 {
@@ -207,6 +215,7 @@ static int prepare(struct hp_engine_state *state, const struct hp_hotfix *hotfix
 	if (!ret && strlen(g->function) >= sizeof(patch.function))
 		ret = hp_fail(err, HP_E_GUARD_UNKNOWN, "this kernel has no function %s",
 			      g->function);
+	ret = ret ?: check_value(&g->rule, g->code != NULL, err);
 	ret = ret ?: take_lock(state, g->deadline, err);
 	ret = ret ?: check_free(hotfix->name, err);
 	if (ret)
@@ -219,7 +228,7 @@ static int prepare(struct hp_engine_state *state, const struct hp_hotfix *hotfix
 	ret = ret ?: check_not_livepatched(g->function, err);
 	ret = ret
 		      ?: hp_guard_program__load(&state->program, state->btf, state->features,
-						&patch, g->kind, err);
+						&patch, g->kind, g->code, err);
 	if (ret)
 		return ret;
 	state->rule = g->rule;
@@ -258,6 +267,15 @@ static int check_way_back(struct hp_engine_state *state, struct hp_guard *guard,
 		       guard->name, guard->patch->function, (unsigned long long)state->hits);
 }
 
+/* The last moment at which nothing is turned away yet. */
+static int check_budget(const struct hp_guard_hotfix *g, struct hp_error *err)
+{
+	if (hp_now_ns() < g->deadline)
+		return 0;
+	return hp_fail(err, HP_E_BUDGET, "the budget was used up before %s was switched",
+		       g->hotfix.name);
+}
+
 /* The one write. */
 static void switch_on(struct hp_engine_state *state, struct hp_guard *guard,
 		      const struct hp_guard_rule *rule, bool observe_only)
@@ -279,11 +297,9 @@ static int pin_all(struct hp_engine_state *state, const char *name, struct hp_er
 	ret = hp_pins__make(name, err);
 	if (ret == -EEXIST)
 		return hp_fail(err, HP_E_GUARD_EXISTS, "another hotfix is called %s", name);
-	ret = ret ?: hp_pins__pin(name, HP_PIN_PATCH, hp_guard_program__patch_fd(program), err);
-	ret = ret
-		      ?: hp_pins__pin(name, HP_PIN_COUNTERS, hp_guard_program__counters_fd(program),
-				      err);
-	ret = ret ?: hp_pins__pin(name, HP_PIN_CALLERS, hp_guard_program__callers_fd(program), err);
+	for (int pin = 0; !ret && pin < HP_PIN_LINK; pin++)
+		ret = hp_pins__pin(name, (enum hp_pin)pin,
+				   hp_guard_program__fd(program, (enum hp_pin)pin), err);
 	if (ret)
 		return ret;
 	state->times.pin = hp_now_ns() - start;
@@ -291,7 +307,9 @@ static int pin_all(struct hp_engine_state *state, const char *name, struct hp_er
 	ret = hp_guard_program__attach(program, err);
 	state->times.attach = hp_now_ns() - start;
 	start = hp_now_ns();
-	ret = ret ?: hp_pins__pin(name, HP_PIN_LINK, hp_guard_program__link_fd(program), err);
+	ret = ret
+		      ?: hp_pins__pin(name, HP_PIN_LINK, hp_guard_program__fd(program, HP_PIN_LINK),
+				      err);
 	state->times.pin += hp_now_ns() - start;
 	return ret;
 }
@@ -316,6 +334,7 @@ static int activate(struct hp_engine_state *state, const struct hp_hotfix *hotfi
 		ret = hp_fail(err, HP_E_INTERNAL, "the patch map cannot be mapped");
 	if (!ret && !g->observe_only)
 		ret = check_way_back(state, &guard, &state->rule, g->force, err);
+	ret = ret ?: check_budget(g, err);
 	if (!ret)
 		switch_on(state, &guard, &state->rule, g->observe_only);
 	hp_guard__close(&guard);
@@ -427,7 +446,8 @@ int hp_guard_engine__change(struct hp_engine_state *state, const struct hp_guard
 
 	if (ret)
 		return ret;
-	if (change->args_given) {
+	ret = check_value(&rule, guard.patch->code, err);
+	if (!ret && change->args_given) {
 		ret = need_types(state, err);
 		ret = ret
 			      ?: parse_args(state, change, guard.patch->function,
@@ -437,6 +457,7 @@ int hp_guard_engine__change(struct hp_engine_state *state, const struct hp_guard
 	rule.set_time = (__u64)time(NULL);
 	if (!ret && !change->observe_only)
 		ret = check_way_back(state, &guard, &rule, change->force, err);
+	ret = ret ?: check_budget(change, err);
 	if (!ret)
 		switch_on(state, &guard, &rule, change->observe_only);
 	hp_guard__close(&guard);

@@ -9,6 +9,7 @@
 #include "engines/engine.h"
 #include "engines/guard/state.h"
 #include "host/btf.h"
+#include "hotfix/guard_object.h"
 
 extern const struct hp_engine hp_guard_engine;
 
@@ -16,14 +17,15 @@ extern const struct hp_engine hp_guard_engine;
 struct hp_guard_hotfix {
 	struct hp_hotfix hotfix; /* name; no file */
 	const char *function;
-	enum hp_guard_kind kind;   /* 0: the first that works */
-	struct hp_guard_rule rule; /* without conditions: they need the function's types */
-	const char *const *args;   /* these are the conditions, */
+	const struct hp_guard_object *code; /* an author's, of ->function and ->kind; NULL: none */
+	enum hp_guard_kind kind;	    /* 0: the first that works */
+	struct hp_guard_rule rule;	    /* without conditions: they need the function's types */
+	const char *const *args;	    /* these are the conditions, */
 	size_t arg_count;
 	bool args_given; /* (of a change: they replace those that are there) */
 	bool observe_only;
 	bool force;	   /* also when it would refuse hotproof's own way back */
-	uint64_t deadline; /* for the lock, of hp_now_ns() */
+	uint64_t deadline; /* of hp_now_ns(): for the lock, and to be switched at all */
 };
 
 /* What a change took, in nanoseconds, in this order; 0 for what was not done. */

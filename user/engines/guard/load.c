@@ -12,43 +12,47 @@
 #include <bpf/libbpf.h>
 
 #include "base/bpf_util.h"
+#include "base/log.h"
 #include "bpf/guard.skel.h"
 #include "engines/guard/candidates.h"
 
 #define LOG_SIZE (256 << 10)
 
 struct hp_guard_program {
-	struct guard_bpf *skel;
-	struct bpf_program *prog; /* the one of the two that is loaded */
-	struct bpf_link *link;	  /* NULL until attached */
+	const struct hp_guard_object *code; /* an author's, or NULL */
+	struct bpf_object *object;	    /* owned unless it is the author's */
+	struct bpf_program *prog;
+	struct bpf_map *maps[HP_PIN_LINK]; /* by their pins */
+	struct bpf_link *link;		   /* NULL until attached */
 	enum hp_guard_kind kind;
+	char function[HP_GUARD_FUNCTION_MAX];
 };
+
+/* As hotproof/guard.bpf.h declares them. */
+static const char *const map_names[HP_PIN_LINK] = {
+	[HP_PIN_PATCH] = ".data.hp_guard",
+	[HP_PIN_COUNTERS] = "hp_guard_counters",
+	[HP_PIN_CALLERS] = "hp_guard_callers",
+	[HP_PIN_SITES] = "hp_guard_sites",
+};
+
+static void drop_object(struct hp_guard_program *program)
+{
+	if (!program->code)
+		bpf_object__close(program->object);
+	program->object = NULL;
+}
 
 void hp_guard_program__close(struct hp_guard_program *program)
 {
 	bpf_link__destroy(program->link);
-	guard_bpf__destroy(program->skel);
+	drop_object(program);
 	free(program);
 }
 
-int hp_guard_program__patch_fd(const struct hp_guard_program *program)
+int hp_guard_program__fd(const struct hp_guard_program *program, enum hp_pin pin)
 {
-	return bpf_map__fd(program->skel->maps.data_patch);
-}
-
-int hp_guard_program__counters_fd(const struct hp_guard_program *program)
-{
-	return bpf_map__fd(program->skel->maps.counters);
-}
-
-int hp_guard_program__callers_fd(const struct hp_guard_program *program)
-{
-	return bpf_map__fd(program->skel->maps.callers);
-}
-
-int hp_guard_program__link_fd(const struct hp_guard_program *program)
-{
-	return bpf_link__fd(program->link);
+	return pin == HP_PIN_LINK ? bpf_link__fd(program->link) : bpf_map__fd(program->maps[pin]);
 }
 
 enum hp_guard_kind hp_guard_program__kind(const struct hp_guard_program *program)
@@ -105,39 +109,68 @@ static int check_return(const struct btf *btf, int id, const char *function, str
 					  : "no error");
 }
 
-/* Load one of the two programs. Returns 0 or a negative errno, with the verifier's words in @log. */
+/* hotproof's own object, with the program of @kind; the other one is not loaded. */
+static int open_own(struct hp_guard_program *program, enum hp_guard_kind kind)
+{
+	struct bpf_program *prog;
+	size_t size = 0;
+	const void *bytes = guard_bpf__elf_bytes(&size);
+
+	drop_object(program);
+	program->object = bpf_object__open_mem(bytes, size, NULL);
+	if (!program->object)
+		return -errno;
+	bpf_object__for_each_program(prog, program->object)
+	{
+		bool lsm = bpf_program__type(prog) == BPF_PROG_TYPE_LSM;
+
+		bpf_program__set_autoload(prog, lsm == (kind == HP_GUARD_LSM));
+		if (lsm == (kind == HP_GUARD_LSM))
+			program->prog = prog;
+	}
+	return 0;
+}
+
+/* Load the program of @kind. Returns 0 or a negative errno, with the verifier's words in @log. */
 static int load_kind(struct hp_guard_program *program, const struct hp_guard_patch *patch,
 		     enum hp_guard_kind kind, char *log)
 {
+	struct hp_guard_patch filled = *patch;
 	const char *name = patch->function;
 	char twin[HP_GUARD_FUNCTION_MAX];
-	int ret;
+	int ret = 0;
 
 	log[0] = '\0';
-	guard_bpf__destroy(program->skel);
-	program->skel = guard_bpf__open();
-	if (!program->skel)
-		return -errno;
+	if (program->code) {
+		program->object = program->code->object;
+		program->prog = bpf_object__next_program(program->object, NULL);
+	} else {
+		ret = open_own(program, kind);
+	}
+	if (ret)
+		return ret;
 	program->kind = kind;
-	program->prog = kind == HP_GUARD_LSM ? program->skel->progs.guard_lsm
-					     : program->skel->progs.guard_fmod_ret;
-	bpf_program__set_autoload(program->skel->progs.guard_lsm, kind == HP_GUARD_LSM);
-	bpf_program__set_autoload(program->skel->progs.guard_fmod_ret, kind == HP_GUARD_FMOD_RET);
+	filled.kind = (__u32)kind;
+	filled.code = program->code != NULL;
 	/* libbpf puts "bpf_lsm_" before the name of a hook. */
 	if (kind == HP_GUARD_LSM && hp_guard_lsm_twin(name, twin, sizeof(twin)))
 		name = twin + strlen("bpf_lsm_");
 	ret = bpf_program__set_attach_target(program->prog, 0, name);
+	for (int pin = 0; !ret && pin < HP_PIN_LINK; pin++) {
+		program->maps[pin] = bpf_object__find_map_by_name(program->object, map_names[pin]);
+		ret = program->maps[pin] ? 0 : -ENOENT;
+	}
 	if (ret)
 		return ret;
 	bpf_program__set_log_buf(program->prog, log, LOG_SIZE);
-	program->skel->data_patch->patch = *patch;
-	program->skel->data_patch->patch.kind = (__u32)kind;
-	return guard_bpf__load(program->skel);
+	ret = bpf_map__set_initial_value(program->maps[HP_PIN_PATCH], &filled, sizeof(filled));
+	return ret ?: bpf_object__load(program->object);
 }
 
 /* Why a function of this kernel was refused: the host, or the function. */
-static int explain(struct hp_btf *btf, struct hp_features *features, const char *function,
-		   enum hp_guard_kind kind, int ret, const char *log, struct hp_error *err)
+static int explain(const struct hp_guard_program *program, struct hp_btf *btf,
+		   struct hp_features *features, const char *function, enum hp_guard_kind kind,
+		   int ret, const char *log, struct hp_error *err)
 {
 	enum hp_feature_id feature = kind == HP_GUARD_LSM ? HP_FEATURE_LSM : HP_FEATURE_FMOD_RET;
 	char nearest[320], said[256];
@@ -147,9 +180,14 @@ static int explain(struct hp_btf *btf, struct hp_features *features, const char 
 		return ret;
 	if (hp_features__require(features, feature, err))
 		return ret;
-	snprintf(err->detail, sizeof(err->detail), "%s", log);
+	if (log[0])
+		hp_info("what the verifier said:\n%s", log);
 	hp_bpf__log_tail(log, said, sizeof(said));
 	line = strrchr(said, '\n') ? strrchr(said, '\n') + 1 : said;
+	/* The function is asked about first: what comes behind that is the author's. */
+	if (program->code && line[0] && !strstr(line, "is not modifiable"))
+		return hp_fail(err, HP_E_GUARD_VERIFIER, "the verifier refuses %s: %.200s",
+			       program->code->path, line);
 	if (ret != -EINVAL && ret != -ENOENT && ret != -ESRCH)
 		return hp_fail_errno(err, HP_E_GUARD_LOAD, ret, "cannot load a guard for %s%s%s",
 				     function, line[0] ? ": " : "", line);
@@ -191,13 +229,14 @@ static int try_kinds(struct hp_guard_program *program, struct hp_btf *btf,
 		if (!ret)
 			return 0;
 	}
-	return explain(btf, features, patch->function, wanted ?: first ?: HP_GUARD_FMOD_RET, ret, log,
+	return explain(program, btf, features, patch->function, wanted ?: first ?: HP_GUARD_FMOD_RET, ret, log,
 		       err);
 }
 
 int hp_guard_program__load(struct hp_guard_program **out, struct hp_btf *btf,
 			   struct hp_features *features, const struct hp_guard_patch *patch,
-			   enum hp_guard_kind kind, struct hp_error *err)
+			   enum hp_guard_kind kind, const struct hp_guard_object *code,
+			   struct hp_error *err)
 {
 	__cleanup(hp_cleanup_hp_guard_program__close) struct hp_guard_program *program = NULL;
 	_cleanup_free_ char *log = malloc(LOG_SIZE);
@@ -208,6 +247,8 @@ int hp_guard_program__load(struct hp_guard_program **out, struct hp_btf *btf,
 	program = calloc(1, sizeof(*program));
 	if (!program || !log)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	program->code = code;
+	strcpy(program->function, patch->function);
 	if (!hp_btf__vmlinux(btf))
 		return hp_features__require(features, HP_FEATURE_BTF, err)
 			       ?: hp_fail(err, HP_E_GUARD_LOAD, "the kernel's BTF cannot be read");
@@ -236,6 +277,5 @@ int hp_guard_program__attach(struct hp_guard_program *program, struct hp_error *
 	if (program->link)
 		return 0;
 	ret = -errno;
-	return hp_fail_errno(err, HP_E_GUARD_ATTACH, ret, "cannot attach to %s",
-			     program->skel->data_patch->patch.function);
+	return hp_fail_errno(err, HP_E_GUARD_ATTACH, ret, "cannot attach to %s", program->function);
 }

@@ -25,10 +25,8 @@
 #define PATH_SIZE (sizeof(HP_PINS_ROOT) + HP_GUARD_NAME_MAX + 16)
 
 static const char *const pin_names[HP_PINS] = {
-	[HP_PIN_PATCH] = "patch",
-	[HP_PIN_COUNTERS] = "counters",
-	[HP_PIN_CALLERS] = "callers",
-	[HP_PIN_LINK] = "link",
+	[HP_PIN_PATCH] = "patch", [HP_PIN_COUNTERS] = "counters", [HP_PIN_CALLERS] = "callers",
+	[HP_PIN_SITES] = "sites", [HP_PIN_LINK] = "link",
 };
 
 static void folder_of(const char *name, char *out)

@@ -39,6 +39,10 @@ int hp_guard_rule__set_value(struct hp_guard_rule *rule, const char *text, struc
 	char *end;
 	long value;
 
+	if (!strcmp(text, "any")) {
+		rule->value = 0;
+		return 0;
+	}
 	for (int i = 1; word[0] && i < ERRNO_NAMED; i++) {
 		if (strcmp(hp_errno_name(i), word))
 			continue;

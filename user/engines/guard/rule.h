@@ -15,7 +15,7 @@
 /* No limit at all, and no value yet. */
 void hp_guard_rule__init(struct hp_guard_rule *rule);
 
-/* "EPERM", "-EPERM" or "1": what the callers get. */
+/* "EPERM", "-EPERM" or "1": what the callers get; "any": what the guard's code says. */
 int hp_guard_rule__set_value(struct hp_guard_rule *rule, const char *text, struct hp_error *err);
 
 /* Names or numbers of users. */

@@ -20,7 +20,7 @@
 /* An upper bound for the time in which a program that began to run has ended. */
 #define GRACE_NS (100 * HP_NSEC_PER_MSEC)
 
-#define MAX_MAPS 16 /* of the program: it has three */
+#define MAX_MAPS 64 /* of the program: it has four, and what an author's code has */
 
 uint64_t hp_boot_ns(void)
 {
@@ -205,6 +205,7 @@ void hp_guard__flip(struct hp_guard *guard, enum hp_guard_state state)
 void hp_guard__switch_off(struct hp_guard *guard)
 {
 	store_word(guard, load_word(guard) & HP_GUARD_WORD_RULE);
+	wait_for_readers();
 }
 
 /* The guard's program by its link; a descriptor or a negative errno. */
@@ -252,6 +253,7 @@ int hp_guard__counts(const struct hp_guard *guard, struct hp_guard_counts *out,
 		sum->tested += c->tested;
 		sum->unread += c->unread;
 		sum->lost += c->lost;
+		sum->siteless += c->siteless;
 		if (c->first_ns && (!sum->first_ns || c->first_ns < sum->first_ns))
 			sum->first_ns = c->first_ns;
 		if (c->last_ns > sum->last_ns)
@@ -293,6 +295,39 @@ int hp_guard__callers(const struct hp_guard *guard, struct hp_guard_caller_line 
 		last = &key;
 	}
 	qsort(*lines, *count, sizeof(**lines), most_first);
+	return 0;
+}
+
+static int busiest_first(const void *a, const void *b)
+{
+	const struct hp_guard_site_line *x = a, *y = b;
+	uint64_t n = x->calls.returned + x->calls.observed + x->calls.passed;
+	uint64_t m = y->calls.returned + y->calls.observed + y->calls.passed;
+
+	if (n != m)
+		return n < m ? 1 : -1;
+	return x->address < y->address ? -1 : x->address > y->address;
+}
+
+int hp_guard__sites(const struct hp_guard *guard, struct hp_guard_site_line **lines, size_t *count,
+		    struct hp_error *err)
+{
+	int fd = guard->fd[HP_PIN_SITES];
+	uint64_t key, *last = NULL;
+
+	*count = 0;
+	*lines = calloc(HP_GUARD_SITES, sizeof(**lines));
+	if (!*lines)
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	while (fd >= 0 && *count < HP_GUARD_SITES && !bpf_map_get_next_key(fd, last, &key)) {
+		struct hp_guard_site_line *line = &(*lines)[*count];
+
+		line->address = key;
+		if (!bpf_map_lookup_elem(fd, &key, &line->calls))
+			(*count)++;
+		last = &key;
+	}
+	qsort(*lines, *count, sizeof(**lines), busiest_first);
 	return 0;
 }
 

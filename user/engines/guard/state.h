@@ -33,6 +33,11 @@ struct hp_guard_caller_line {
 	struct hp_guard_caller_calls calls;
 };
 
+struct hp_guard_site_line {
+	uint64_t address; /* behind the call */
+	struct hp_guard_site_calls calls;
+};
+
 /* What a guard does now. */
 enum hp_guard_status {
 	HP_GUARD_IS_UNFINISHED, /* its loader is at work or died: it does nothing */
@@ -65,7 +70,7 @@ void hp_guard__put(struct hp_guard *guard, const struct hp_guard_rule *rule);
 void hp_guard__test(struct hp_guard *guard, bool on);
 void hp_guard__flip(struct hp_guard *guard, enum hp_guard_state state);
 
-/* The word that says that nothing is turned away any more; the rule stays. */
+/* The word that says that nothing is turned away any more; the rule stays. Returns as above. */
 void hp_guard__switch_off(struct hp_guard *guard);
 
 int hp_guard__counts(const struct hp_guard *guard, struct hp_guard_counts *out,
@@ -74,6 +79,10 @@ int hp_guard__counts(const struct hp_guard *guard, struct hp_guard_counts *out,
 /* Who was turned away or observed, most calls first; *lines is malloc'ed. */
 int hp_guard__callers(const struct hp_guard *guard, struct hp_guard_caller_line **lines,
 		      size_t *count, struct hp_error *err);
+
+/* The call sites that calls were counted for, most calls first; *lines is malloc'ed. */
+int hp_guard__sites(const struct hp_guard *guard, struct hp_guard_site_line **lines, size_t *count,
+		    struct hp_error *err);
 
 /* Is the program in place that decides by this patch map? */
 void hp_guard__read_back(const struct hp_guard *guard, struct hp_read_back *out);

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A guard with code, as a file. */
+#include "hotfix/guard_object.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/libbpf.h>
+
+#include "hotfix/bpf_object.h"
+
+#define FMOD_RET "fmod_ret/"
+#define LSM	 "lsm/"
+#define PATCH	 ".data.hp_guard"
+
+/* The kind of guard that @section is for, and the rest of its name; 0: none. */
+static enum hp_guard_kind kind_of(const char *section, const char **name)
+{
+	enum hp_guard_kind kind = 0;
+
+	if (!strncmp(section, FMOD_RET, strlen(FMOD_RET))) {
+		kind = HP_GUARD_FMOD_RET;
+		*name = section + strlen(FMOD_RET);
+	} else if (!strncmp(section, LSM, strlen(LSM))) {
+		kind = HP_GUARD_LSM;
+		*name = section + strlen(LSM);
+	}
+	return kind;
+}
+
+bool hp_guard_object__is_one(const char *path)
+{
+	struct bpf_object *object = NULL;
+	struct bpf_program *program;
+	bool found = false;
+	const char *name;
+
+	if (!hp_bpf_object__is_one(path))
+		return false;
+	object = bpf_object__open_file(path, NULL);
+	if (!object)
+		return false;
+	bpf_object__for_each_program(program, object) found |=
+		kind_of(bpf_program__section_name(program), &name) != 0;
+	bpf_object__close(object);
+	return found;
+}
+
+void hp_guard_object__close(struct hp_guard_object *object)
+{
+	bpf_object__close(object->object);
+	free(object);
+}
+
+static int set_name(struct hp_guard_object *object, struct hp_error *err)
+{
+	const char *slash = strrchr(object->path, '/');
+	const char *name = slash ? slash + 1 : object->path;
+	size_t len = strcspn(name, ".");
+
+	if (!len || len >= sizeof(object->name))
+		return hp_fail(err, HP_E_GUARD_NAME,
+			       "%s: the file's name is the guard's, of 1 to %zu characters before "
+			       "the first dot",
+			       object->path, sizeof(object->name) - 1);
+	memcpy(object->name, name, len);
+	return 0;
+}
+
+static int find_program(struct hp_guard_object *object, struct hp_error *err)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, object->object)
+	{
+		const char *section = bpf_program__section_name(program), *name = NULL;
+		enum hp_guard_kind kind = kind_of(section, &name);
+
+		if (!kind || !name[0])
+			return hp_fail(err, HP_E_GUARD_OBJECT,
+				       "%s: %s is in section \"%s\", which is no guard's",
+				       object->path, bpf_program__name(program), section);
+		if (object->kind)
+			return hp_fail(err, HP_E_GUARD_OBJECT, "%s has more than one program",
+				       object->path);
+		object->kind = kind;
+		if (strlen(name) + strlen("security_") >= sizeof(object->function))
+			return hp_fail(err, HP_E_GUARD_UNKNOWN, "this kernel has no function %s",
+				       name);
+		snprintf(object->function, sizeof(object->function), "%s%.118s",
+			 kind == HP_GUARD_LSM ? "security_" : "", name);
+	}
+	if (!object->kind)
+		return hp_fail(err, HP_E_GUARD_OBJECT, "%s has no program", object->path);
+	return 0;
+}
+
+/* Was it made with the header that this hotproof has? Its patch map says so. */
+static int check_version(struct hp_guard_object *object, struct hp_error *err)
+{
+	const struct bpf_map *map = bpf_object__find_map_by_name(object->object, PATCH);
+	const struct hp_guard_patch *patch;
+	size_t size = 0;
+
+	patch = map ? bpf_map__initial_value((struct bpf_map *)map, &size) : NULL;
+	if (!patch || size < sizeof(patch->magic) + sizeof(patch->version) ||
+	    patch->magic != HP_GUARD_MAGIC)
+		return hp_fail(err, HP_E_GUARD_OBJECT,
+			       "%s was not made with <hotproof/guard.bpf.h>: it has no patch map",
+			       object->path);
+	if (patch->version != HP_GUARD_VERSION || size != sizeof(*patch))
+		return hp_fail(err, HP_E_GUARD_OBJECT,
+			       "%s was made with the <hotproof/guard.bpf.h> of another hotproof "
+			       "(version %u, here %u)",
+			       object->path, patch->version, HP_GUARD_VERSION);
+	return 0;
+}
+
+int hp_guard_object__open(struct hp_guard_object **out, const char *path, struct hp_error *err)
+{
+	struct hp_guard_object *object = calloc(1, sizeof(*object));
+	int ret;
+
+	if (!object)
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	object->path = path;
+	object->object = bpf_object__open_file(path, NULL);
+	ret = object->object ? 0 : -errno;
+	if (ret)
+		hp_fail_errno(err, HP_E_GUARD_OBJECT, ret, "%s cannot be read as a BPF object",
+			      path);
+	ret = ret ?: set_name(object, err);
+	ret = ret ?: find_program(object, err);
+	ret = ret ?: check_version(object, err);
+	if (ret) {
+		hp_guard_object__close(object);
+		return ret;
+	}
+	*out = object;
+	return 0;
+}
