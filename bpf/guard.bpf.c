@@ -19,11 +19,11 @@ static __always_inline int hp_guard_code(unsigned long long *ctx)
 SEC("fmod_ret")
 int guard_fmod_ret(void *ctx)
 {
-	return hp_guard_run(ctx, 1);
+	return hp_guard_run(ctx, 0);
 }
 
 SEC("lsm")
 int guard_lsm(void *ctx)
 {
-	return hp_guard_run(ctx, 0);
+	return hp_guard_run(ctx, 1);
 }

@@ -45,13 +45,13 @@
  * The code of a guard, one in a file: of @function by fmod_ret, before any security module is asked,
  * with the function's arguments; or as the LSM program for @hook, with the hook's.
  */
-#define HP_GUARD_FMOD_RET(function, args...) HP_GUARD_CODE_("fmod_ret/" #function, 1, args)
-#define HP_GUARD_LSM(hook, args...)	     HP_GUARD_CODE_("lsm/" #hook, 0, args)
+#define HP_GUARD_FMOD_RET(function, args...) HP_GUARD_CODE_("fmod_ret/" #function, 0, args)
+#define HP_GUARD_LSM(hook, args...)	     HP_GUARD_CODE_("lsm/" #hook, 1, args)
 
-#define HP_GUARD_CODE_(section, exclusive, args...)  \
+#define HP_GUARD_CODE_(section, lsm, args...)        \
 	SEC(section) int hp_guard_program(void *ctx) \
 	{                                            \
-		return hp_guard_run(ctx, exclusive); \
+		return hp_guard_run(ctx, lsm);       \
 	}                                            \
 	static __attribute__((noinline)) int BPF_PROG(hp_guard_code, args)
 
@@ -66,12 +66,7 @@ struct hp_guard_patch hp_guard_patch SEC(".data.hp_guard") = {
 	.version = HP_GUARD_VERSION,
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__type(key, __u32);
-	__type(value, struct hp_guard_counters);
-	__uint(max_entries, 1);
-} hp_guard_counters SEC(".maps");
+struct hp_guard_counters hp_guard_counters[HP_GUARD_SHARDS] SEC(".data.hp_counters");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -88,7 +83,7 @@ struct {
 } hp_guard_sites SEC(".maps");
 
 /*
- * The kernel's types by which a guard tells which program a task runs. libbpf drops what is behind ___,
+ * The kernel's types by which a guard tells whose a task is and which program it runs. libbpf drops what is behind ___,
  * so they do not stand in the way of the author's.
  */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -110,11 +105,26 @@ struct mm_struct___hp {
 	struct file___hp *exe_file;
 };
 
+struct cred___hp {
+	struct {
+		__u32 val;
+	} uid;
+};
+
 struct task_struct___hp {
 	struct mm_struct___hp *mm;
+	const struct cred___hp *cred;
 };
 
 #pragma clang attribute pop
+
+static __always_inline struct hp_guard_counters *hp_guard_own_counters(void)
+{
+	__u32 stack;
+
+	asm volatile("%0 = w10" : "=w"(stack)); /* the half of the address that differs */
+	return &hp_guard_counters[HP_GUARD_SHARD(stack)];
+}
 
 /* Read @size bytes that the kernel has at @address. */
 static __always_inline long hp_guard_read_value(__u64 address, __u32 size, __u64 *value)
@@ -197,9 +207,18 @@ static __attribute__((noinline)) int hp_guard_holds(void *ctx, const struct hp_g
 	return -1;
 }
 
+/*
+ * The task's own pointers are followed by plain loads, which read 0 where one is NULL: a helper for each
+ * step would cost a call that is out of scope more than all the rest.
+ */
+static __always_inline struct task_struct___hp *hp_guard_task(void)
+{
+	return (struct task_struct___hp *)bpf_get_current_task_btf();
+}
+
 static __always_inline int hp_guard_is_user(const struct hp_guard_rule *rule)
 {
-	__u32 uid = (__u32)bpf_get_current_uid_gid();
+	__u32 uid = hp_guard_task()->cred->uid.val; /* as the first user namespace has it */
 
 	for (__u32 i = 0; i < HP_GUARD_UIDS && i < rule->uid_count; i++)
 		if (rule->uids[i] == uid)
@@ -209,11 +228,9 @@ static __always_inline int hp_guard_is_user(const struct hp_guard_rule *rule)
 
 static __always_inline int hp_guard_is_program(const struct hp_guard_rule *rule)
 {
-	struct task_struct___hp *task = (void *)bpf_get_current_task();
-	struct inode___hp *inode = BPF_CORE_READ(task, mm, exe_file, f_inode);
+	struct inode___hp *inode = hp_guard_task()->mm->exe_file->f_inode;
 
-	return inode && BPF_CORE_READ(inode, i_ino) == rule->exe_inode &&
-	       BPF_CORE_READ(inode, i_sb, s_dev) == rule->exe_dev;
+	return inode->i_ino == rule->exe_inode && inode->i_sb->s_dev == rule->exe_dev;
 }
 
 /* Do the conditions hold? One that cannot be decided does not. */
@@ -336,26 +353,16 @@ static __always_inline int hp_guard_decide(void *ctx, const struct hp_guard_rule
 	return rule->value ? rule->value : value;
 }
 
-/*
- * @exclusive: the kernel never runs the program twice at once on a CPU. True of fmod_ret (it counts
- * a miss instead, __bpf_prog_enter_recur()), not of LSM programs.
- */
-static __always_inline int hp_guard_run(void *ctx, int exclusive)
+/* @lsm: it is an LSM program, for its call sites. */
+static __always_inline int hp_guard_run(void *ctx, int lsm)
 {
 	__u64 word = *(volatile __u64 *)&hp_guard_patch.word, now;
 	int enforce = (word & HP_GUARD_WORD_STATE) == HP_GUARD_ENFORCE, value;
 	const struct hp_guard_rule *rule;
 	struct hp_guard_site_calls *site;
-	struct hp_guard_counters *c;
-	__u32 zero = 0;
+	struct hp_guard_counters *c = hp_guard_own_counters();
 
-	c = bpf_map_lookup_elem(&hp_guard_counters, &zero);
-	if (!c)
-		return 0;
-	if (exclusive)
-		c->calls++;
-	else
-		__sync_fetch_and_add(&c->calls, 1);
+	__sync_fetch_and_add(&c->calls, 1);
 	if (word & HP_GUARD_WORD_TEST)
 		hp_guard_test_rule(ctx, c, !(word & HP_GUARD_WORD_RULE));
 	if (!(word & HP_GUARD_WORD_STATE))
@@ -364,7 +371,7 @@ static __always_inline int hp_guard_run(void *ctx, int exclusive)
 	value = hp_guard_decide(ctx, rule, c, &now);
 	if (!value && !(rule->flags & HP_GUARD_ALL_SITES))
 		return 0;
-	site = hp_guard_find_site(ctx, !exclusive);
+	site = hp_guard_find_site(ctx, lsm);
 	if (!value) {
 		if (site)
 			__sync_fetch_and_add(&site->passed, 1);

@@ -118,7 +118,14 @@ struct hp_guard_patch {
 	struct hp_guard_rule rules[2];
 };
 
-/* Per CPU. */
+/*
+ * Counted in shards, which the address of the stack chooses: two tasks that run at the same time have
+ * different stacks, so they seldom share a cache line, and finding a shard takes no helper. A power
+ * of two.
+ */
+#define HP_GUARD_SHARDS	      128
+#define HP_GUARD_SHARD(stack) (((stack) >> 15) & (HP_GUARD_SHARDS - 1)) /* as HP_STACK_NUMBER() */
+
 struct hp_guard_counters {
 	__u64 calls;	/* all that came while it was attached */
 	__u64 returned; /* turned away */
@@ -129,6 +136,7 @@ struct hp_guard_counters {
 	__u64 siteless; /* in scope; call site not found, or no line in the table of sites */
 	__u64 first_ns; /* CLOCK_BOOTTIME of the first that was turned away or observed, 0: none */
 	__u64 last_ns;
+	__u64 reserved[7]; /* to two cache lines */
 };
 
 struct hp_guard_caller {

@@ -31,7 +31,7 @@ struct hp_guard_program {
 /* As hotproof/guard.bpf.h declares them. */
 static const char *const map_names[HP_PIN_LINK] = {
 	[HP_PIN_PATCH] = ".data.hp_guard",
-	[HP_PIN_COUNTERS] = "hp_guard_counters",
+	[HP_PIN_COUNTERS] = ".data.hp_counters",
 	[HP_PIN_CALLERS] = "hp_guard_callers",
 	[HP_PIN_SITES] = "hp_guard_sites",
 };

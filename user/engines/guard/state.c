@@ -226,25 +226,21 @@ static int open_program(const struct hp_guard *guard, struct bpf_link_info *link
 int hp_guard__counts(const struct hp_guard *guard, struct hp_guard_counts *out,
 		     struct hp_error *err)
 {
-	_cleanup_free_ struct hp_guard_counters *percpu = NULL;
-	int cpus = libbpf_num_possible_cpus();
+	_cleanup_free_ struct hp_guard_counters *shards = calloc(HP_GUARD_SHARDS, sizeof(*shards));
 	struct bpf_prog_info info = { 0 };
 	struct bpf_link_info link;
 	__u32 zero = 0, len = sizeof(info);
 	_cleanup_close_ int prog = -1;
 
 	memset(out, 0, sizeof(*out));
-	if (cpus <= 0)
-		return hp_fail(err, HP_E_INTERNAL, "the number of CPUs is not known");
-	percpu = calloc((size_t)cpus, sizeof(*percpu));
-	if (!percpu)
+	if (!shards)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	if (guard->fd[HP_PIN_COUNTERS] < 0 ||
-	    bpf_map_lookup_elem(guard->fd[HP_PIN_COUNTERS], &zero, percpu))
+	    bpf_map_lookup_elem(guard->fd[HP_PIN_COUNTERS], &zero, shards))
 		return hp_fail(err, HP_E_GUARD_DAMAGED, "the counters of guard %s are gone",
 			       guard->name);
-	for (int i = 0; i < cpus; i++) {
-		const struct hp_guard_counters *c = &percpu[i];
+	for (int i = 0; i < HP_GUARD_SHARDS; i++) {
+		const struct hp_guard_counters *c = &shards[i];
 		struct hp_guard_counters *sum = &out->sum;
 
 		sum->calls += c->calls;

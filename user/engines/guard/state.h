@@ -22,7 +22,7 @@ struct hp_guard {
 	bool foreign;		      /* its patch map has another version of the format */
 };
 
-/* Sums over all CPUs, and what the kernel itself counts. */
+/* Sums over all shards, and what the kernel itself counts. */
 struct hp_guard_counts {
 	struct hp_guard_counters sum; /* first_ns the smallest, last_ns the largest */
 	uint64_t missed; /* calls for which the kernel did not run the program: they passed */
