@@ -4,7 +4,7 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/guard.sh"
 
-kill_at=build/tests/helpers/kill-at
+kill_at=build/tests/helpers/kill-change
 add=(add --function security_create_user_ns --return EPERM --cgroup hp/in --name k)
 before=$(leftovers)
 
@@ -25,7 +25,7 @@ kill_everywhere() {
 		# shellcheck disable=SC2086 # an option or none
 		$kill_at --$from $changes $n "$hotproof" guard "$@" 2>"$scratch/err" || ended=$?
 		((ended == 3)) && break
-		((ended == 0)) || problems+="$n: kill-at ended with $ended"$'\n'
+		((ended == 0)) || problems+="$n: kill-change ended with $ended"$'\n'
 		state="$(denied in)$(denied out)"
 		[[ $state == "$old" || $state == "$new" ]] || problems+="$n: refused: $state"$'\n'
 		seen+=" ${state:-none}"
