@@ -15,10 +15,11 @@ program=$(id_of hp_xdp)
 # Which function decides what packets are, and how many functions are replaced: "none 0", "xdp 1", "two 2".
 seen=$(packets)
 state() {
-	local was=$seen now class
+	local was now class
+	read -ra was <<<"$seen"
 	$send 3
 	seen=$(packets)
-	now=($seen) was=($was)
+	read -ra now <<<"$seen"
 	class=none
 	((now[1] == was[1])) || class=xdp
 	((now[3] == was[3])) || class=two
