@@ -13,6 +13,9 @@
  *    frame that the kernel writes for it lies between its stack pointer and the end, and is known.
  *
  * What lies about on a stack, left by calls that have returned, only makes this less certain.
+ *
+ * What waits on a stack that no thread runs on, of a coroutine that was left for another one, is not
+ * found: no more than by unwinding.
  */
 #include "engines/proc/scan.h"
 
