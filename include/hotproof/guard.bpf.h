@@ -120,9 +120,10 @@ struct task_struct___hp {
 
 static __always_inline struct hp_guard_counters *hp_guard_own_counters(void)
 {
-	__u32 stack;
+	__u64 stack;
 
-	asm volatile("%0 = w10" : "=w"(stack)); /* the half of the address that differs */
+	/* The half of the address that differs; clang knows no such registers without -mcpu=v3. */
+	asm volatile("w1 = w10\n\t%0 = r1" : "=r"(stack) : : "r1");
 	return &hp_guard_counters[HP_GUARD_SHARD(stack)];
 }
 
