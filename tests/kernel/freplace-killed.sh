@@ -36,8 +36,8 @@ kill_each() {
 	local -i halves=0
 	shift 6
 	for n in $numbers; do
-		if ((SECONDS > 510)); then
-			skip "$name: from call $n on" "this machine is slow: a test file has ten minutes"
+		if ((SECONDS - begin > ${HOTPROOF_KILL_SECONDS:-50})); then
+			skip "$name: from call $n on" "it had its time: HOTPROOF_KILL_SECONDS=500 for more"
 			break
 		fi
 		$prepare
@@ -71,7 +71,7 @@ kill_each() {
 	done
 	is "$name: killed $killed times" "$problems" ""
 	diag "$((SECONDS - begin)) s; found: $(tr ' ' '\n' <<<"$states" | sed '/^$/d' | uniq -c | awk '{ printf "%s%s %s", NR == 1 ? "" : ", ", $1, $2 }'); by half $halves times"
-	ok "$name: there was something to kill" test $killed -ge 5
+	ok "$name: there was something to kill" test $killed -ge 3
 }
 
 # Of the calls of the loader itself, some: those before it makes the child take nothing but its own descriptors along, and so do
