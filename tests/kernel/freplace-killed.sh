@@ -36,7 +36,7 @@ kill_each() {
 	local -i halves=0
 	shift 6
 	for n in $numbers; do
-		if ((SECONDS - begin > ${HOTPROOF_KILL_SECONDS:-50})); then
+		if ((SECONDS - begin > ${HOTPROOF_KILL_SECONDS:-25})); then
 			skip "$name: from call $n on" "it had its time: HOTPROOF_KILL_SECONDS=500 for more"
 			break
 		fi
