@@ -43,7 +43,12 @@ struct search {
 	uint32_t tgid; /* the last one that a record was read of, and its name */
 	char comm[16];
 	size_t room;
+	pid_t *changed; /* called exec() while they were looked at, or have ended */
+	size_t changed_count;
 };
+
+/* How often a process is read again that calls exec() meanwhile. */
+#define MAX_LOOKS 8
 
 static int compare_numbers(const void *a, const void *b)
 {
@@ -60,7 +65,10 @@ static bool is_wanted(const struct search *s, pid_t pid)
 	       bsearch(&pid, s->pids, s->pid_count, sizeof(pid), compare_numbers) != NULL;
 }
 
-/* -EAGAIN when it could not be read: the process may be gone, and another may show the file. */
+/*
+ * -EAGAIN when it could not be read: another process may show the file. -ESRCH when there is no such
+ * mapping any more: the process has ended, or called exec().
+ */
 static int read_file(const struct search *s, const struct hp_vma_record *r)
 {
 	__cleanup(hp_cleanup_hp_elf__close) struct hp_elf *elf = NULL;
@@ -71,8 +79,10 @@ static int read_file(const struct search *s, const struct hp_vma_record *r)
 
 	hp_map__file(&map, (pid_t)r->tgid, path);
 	ret = hp_elf__open(&elf, path, &why);
+	if (ret && why.reason == HP_E_OPEN_FILE)
+		return ret == -ENOENT || ret == -ESRCH ? -ESRCH : -EAGAIN;
 	if (ret)
-		return why.reason == HP_E_OPEN_FILE ? -EAGAIN : 0;
+		return 0;
 	return hp_elf__build_id(elf) && hp_build_id__equal(hp_elf__build_id(elf), s->id);
 }
 
@@ -152,6 +162,21 @@ static int add_process(struct search *s, const struct hp_vma_record *r)
 	return 0;
 }
 
+/* Once for each time that the mappings of a process come by. */
+static int note_changed(struct search *s, pid_t pid)
+{
+	pid_t *grown;
+
+	if (s->changed_count && s->changed[s->changed_count - 1] == pid)
+		return 0;
+	grown = realloc(s->changed, (s->changed_count + 1) * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	s->changed = grown;
+	grown[s->changed_count++] = pid;
+	return 0;
+}
+
 static int consider(struct search *s, const struct hp_vma_record *r)
 {
 	int ret;
@@ -164,6 +189,8 @@ static int consider(struct search *s, const struct hp_vma_record *r)
 	if (!is_wanted(s, (pid_t)r->tgid))
 		return 0;
 	ret = file_matches(s, r);
+	if (ret == -ESRCH)
+		return note_changed(s, (pid_t)r->tgid);
 	if (ret == -EAGAIN) {
 		s->out->unreadable++;
 		return 0;
@@ -276,6 +303,41 @@ static int search_proc(struct search *s)
 	return ret;
 }
 
+/* Nothing of what was read of a process holds any more. */
+static void drop(struct search *s, pid_t pid)
+{
+	struct hp_processes *out = s->out;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < out->count; i++) {
+		if (out->items[i].pid == pid)
+			continue;
+		out->items[kept] = out->items[i];
+		s->mms[kept++] = s->mms[i];
+	}
+	out->count = kept;
+}
+
+/* Those that became another program while their mappings were read: what are they now? */
+static int look_again(struct search *s)
+{
+	int ret = 0;
+
+	for (size_t looks = 0; !ret && s->changed_count && looks < MAX_LOOKS; looks++) {
+		_cleanup_free_ pid_t *pids = s->changed;
+		size_t count = s->changed_count;
+
+		s->changed = NULL;
+		s->changed_count = 0;
+		for (size_t i = 0; i < count && !ret; i++) {
+			drop(s, pids[i]);
+			ret = search_one(s, pids[i]);
+		}
+	}
+	s->out->unreadable += s->changed_count;
+	return ret;
+}
+
 static int compare_pids(const void *a, const void *b)
 {
 	const struct hp_process *x = a, *y = b;
@@ -345,6 +407,7 @@ int hp_processes__find(struct hp_processes *out, const struct hp_build_id *id, c
 		out->method = HP_PROCESSES_PROC;
 		ret = search_proc(&s);
 	}
+	ret = ret ?: look_again(&s);
 	ret = ret ?: find_shared(&s);
 	if (!ret) {
 		if (out->count)
@@ -356,6 +419,7 @@ int hp_processes__find(struct hp_processes *out, const struct hp_build_id *id, c
 	free(s.files);
 	free(s.mms);
 	free(s.pids);
+	free(s.changed);
 	return ret;
 }
 
