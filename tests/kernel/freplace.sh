@@ -6,6 +6,13 @@
 objects=$fixtures/bpf
 mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf
 
+tear_down() {
+	ip link set dev hp0 xdpgeneric off
+	ip link del hp0
+	ip netns del peer
+}
+tear_down 2>/dev/null # of a file that came to no end
+
 # A veth pair whose other end is in a namespace of its own. Nothing but what send() sends goes through it: no IPv6, no ARP.
 ip netns add peer
 ip link add hp0 type veth peer name hp1 netns peer
@@ -26,11 +33,5 @@ send="nsenter --net=/run/netns/peer build/tests/helpers/packets 10.9.0.1"
 packets() {
 	bpftool -j map dump name hp_packets | jq -r '[.[].formatted.value] | join(" ")'
 }
-id_of() { bpftool -j prog show name "$1" | jq -r 'if type == "array" then .[0].id else .id end'; }
+id_of() { bpftool -j prog show name "$1" | jq -r 'if type == "array" then .[-1].id else .id end'; }
 target() { json "(.verification // .).targets[] | select(.symbol == \"$1\") | $2"; }
-
-tear_down() {
-	ip link set dev hp0 xdpgeneric off
-	ip link del hp0
-	ip netns del peer
-}
