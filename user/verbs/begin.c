@@ -16,6 +16,8 @@ int hp_verb_begin(const struct hp_command *cmd, const struct hp_option *options,
 		*status = HP_EXIT_OK;
 		return -1;
 	}
+	if (first >= 0 && count && !wanted.max)
+		first = hp_fail(&err, HP_E_USAGE, "no operand is wanted, not '%s'", argv[first]);
 	if (first >= 0 && (count < wanted.min || (wanted.max >= 0 && count > wanted.max)))
 		first = hp_fail(&err, HP_E_USAGE, "%s is wanted, not %d operand%s", wanted.what,
 				count, count == 1 ? "" : "s");

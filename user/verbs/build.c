@@ -8,6 +8,7 @@
 #include "hotfix/inspect.h"
 #include "report/error.h"
 #include "report/json.h"
+#include "verbs/begin.h"
 #include "verbs/verbs.h"
 
 HP_VERB(build)
@@ -32,12 +33,11 @@ HP_VERB(build)
 	__cleanup(hp_cleanup_hp_hotfix__close) struct hp_hotfix *hotfix = NULL;
 	struct hp_globals globals = { 0 };
 	struct hp_error err = { 0 };
-	int first = hp_options_parse(cmd, options, &globals, argc, argv, &err), ret;
+	const struct hp_operands wanted = { 0, -1, NULL };
+	int ret, status, first = hp_verb_begin(cmd, options, wanted, &globals, argc, argv, &status);
 
 	if (first < 0)
-		return hp_report_error(&globals, cmd->name, &err);
-	if (globals.help)
-		return HP_EXIT_OK;
+		return status;
 	if (first == argc || !build.target || !build.output) {
 		hp_fail(&err, HP_E_USAGE, "a source file, --target and -o are needed");
 		return hp_report_error(&globals, cmd->name, &err);

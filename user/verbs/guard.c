@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* hotproof guard: add, set, list and remove guards. */
+#include "verbs/begin.h"
 #include "verbs/guard.h"
 
 #include <errno.h>
@@ -207,12 +208,11 @@ HP_VERB(guard)
 	struct hp_guard_report report = { 0 };
 	struct hp_globals globals = { 0 };
 	struct hp_error err = { 0 };
-	int first = hp_options_parse(cmd, options, &globals, argc, argv, &err), ret;
+	const struct hp_operands wanted = { 0, -1, NULL };
+	int ret, status, first = hp_verb_begin(cmd, options, wanted, &globals, argc, argv, &status);
 
 	if (first < 0)
-		return hp_report_error(&globals, cmd->name, &err);
-	if (globals.help)
-		return HP_EXIT_OK;
+		return status;
 	if (argc - first == 2 && !strcmp(argv[first], HP_WAY_BACK))
 		return hp_way_back__walk(argv[first + 1], &err) ? HP_EXIT_INTERNAL : HP_EXIT_OK;
 	ret = choose(&action, &opts, argv[first], &err);

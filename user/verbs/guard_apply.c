@@ -7,7 +7,6 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "engines/guard/rule.h"
-#include "report/error.h"
 #include "verbs/begin.h"
 #include "verbs/guard.h"
 #include "verbs/guard_rule.h"

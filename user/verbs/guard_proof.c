@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/interrupt.h"
 #include "base/log.h"
-#include "report/error.h"
+#include "verbs/begin.h"
 #include "verbs/guard.h"
 
 #define DEFAULT_WINDOW_NS (10 * HP_NSEC_PER_SEC)
@@ -46,15 +46,14 @@ int hp_guard__verify(const struct hp_command *cmd, int argc, char **argv)
 	struct hp_guard_report report = { .action = "verify" };
 	struct hp_globals globals = { 0 };
 	struct hp_error err = { 0 };
-	int first = hp_options_parse(cmd, options, &globals, argc, argv, &err), ret;
-	int status = HP_EXIT_OK;
+	const struct hp_operands wanted = { 0, -1, NULL };
+	int ret, status, first = hp_verb_begin(cmd, options, wanted, &globals, argc, argv, &status);
 
 	if (first < 0)
-		return hp_report_error(&globals, cmd->name, &err);
-	if (globals.help)
-		return HP_EXIT_OK;
+		return status;
 	hp_interrupt_catch();
 	report.exercise = opts.exercise;
+	status = HP_EXIT_OK;
 	ret = verify(&report, argv + first, argc - first, &opts, &status, &err);
 	return hp_guard_finish(&report, &globals, cmd->name, status, ret, &err);
 }
@@ -70,14 +69,11 @@ int hp_guard__revert(const struct hp_command *cmd, int argc, char **argv)
 	struct hp_guard_report report = { .action = "revert" };
 	struct hp_globals globals = { 0 };
 	struct hp_error err = { 0 };
-	int first = hp_options_parse(cmd, options, &globals, argc, argv, &err), ret;
+	const struct hp_operands wanted = { 1, 1, "one guard" };
+	int ret, status, first = hp_verb_begin(cmd, options, wanted, &globals, argc, argv, &status);
 
-	if (first >= 0 && !globals.help && argc - first != 1)
-		first = hp_fail(&err, HP_E_USAGE, "one guard is wanted, not %d", argc - first);
 	if (first < 0)
-		return hp_report_error(&globals, cmd->name, &err);
-	if (globals.help)
-		return HP_EXIT_OK;
+		return status;
 	hp_interrupt_catch();
 	report.budget_ns = budget;
 	ret = hp_guard_take_away(argv[first], hp_now_ns() + budget, &report, &err);

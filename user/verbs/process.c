@@ -100,16 +100,13 @@ int hp_process_scope__find(const struct hp_process_scope *scope, struct hp_proc 
 }
 
 int hp_process__open(struct hp_proc **out, struct hp_processes_report *report,
-		     struct hp_process_scope *scope, int argc, char **argv, int first,
-		     struct hp_error *err)
+		     struct hp_process_scope *scope, const char *path, struct hp_error *err)
 {
 	struct hp_processes found = { 0 };
 	int ret;
 
-	if (argc - first != 1)
-		return hp_fail(err, HP_E_USAGE, "one hotfix file is needed");
 	ret = check_scope(scope, err);
-	ret = ret ?: hp_proc__open(out, argv[first], err);
+	ret = ret ?: hp_proc__open(out, path, err);
 	if (ret)
 		return ret;
 	report->hotfix = hp_proc__hotfix(*out);
@@ -119,14 +116,13 @@ int hp_process__open(struct hp_proc **out, struct hp_processes_report *report,
 	return ret;
 }
 
-int hp_process__report(const struct hp_globals *globals, struct hp_processes_report *report,
-		       const char *verb)
+static int print(const struct hp_globals *globals, const char *verb,
+		 struct hp_processes_report *report)
 {
-	int status, ret;
+	int ret;
 
 	report->verbose = globals->verbosity > 0;
 	hp_processes_report__finish(report);
-	status = report->status;
 	if (globals->json)
 		ret = hp_json_print(hp_processes_report__json(report));
 	else
@@ -137,5 +133,14 @@ int hp_process__report(const struct hp_globals *globals, struct hp_processes_rep
 		hp_fail_errno(&err, HP_E_INTERNAL, ret, "the report cannot be printed");
 		return hp_report_error(globals, verb, &err);
 	}
+	return report->status;
+}
+
+int hp_process__finish(const struct hp_globals *globals, const char *verb,
+		       struct hp_processes_report *report, int ret, const struct hp_error *err)
+{
+	int status = ret ? hp_report_error(globals, verb, err) : print(globals, verb, report);
+
+	hp_processes_report__free(report);
 	return status;
 }

@@ -48,13 +48,18 @@ bool hp_process_scope__is_open(const struct hp_process_scope *scope);
 int hp_process_scope__find(const struct hp_process_scope *scope, struct hp_proc *proc,
 			   struct hp_processes *found, struct hp_error *err);
 
-/* Open the one hotfix among the operands and fill the rows of @report with the processes in scope. */
-int hp_process__open(struct hp_proc **out, struct hp_processes_report *report,
-		     struct hp_process_scope *scope, int argc, char **argv, int first,
-		     struct hp_error *err);
+/* What each of them wants behind its options. */
+#define HP_ONE_HOTFIX                   \
+	{                               \
+		1, 1, "one hotfix file" \
+	}
 
-/* Print @report; returns the exit status. */
-int hp_process__report(const struct hp_globals *globals, struct hp_processes_report *report,
-		       const char *verb);
+/* Open the hotfix at @path and fill the rows of @report with the processes in scope. */
+int hp_process__open(struct hp_proc **out, struct hp_processes_report *report,
+		     struct hp_process_scope *scope, const char *path, struct hp_error *err);
+
+/* Print @report, or @err when @ret says that it failed, and free it. Returns the exit status. */
+int hp_process__finish(const struct hp_globals *globals, const char *verb,
+		       struct hp_processes_report *report, int ret, const struct hp_error *err);
 
 #endif

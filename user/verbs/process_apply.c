@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/interrupt.h"
-#include "report/error.h"
+#include "verbs/begin.h"
 #include "verbs/process.h"
 #include "verbs/process_journal.h"
 
@@ -68,18 +68,6 @@ static int act(struct hp_proc *proc, struct hp_processes_report *report,
 	return ret;
 }
 
-static int finish(const struct hp_globals *globals, const char *verb, struct hp_proc *proc,
-		  struct hp_processes_report *report, int ret, struct hp_error *err)
-{
-	int status = ret ? hp_report_error(globals, verb, err)
-			 : hp_process__report(globals, report, verb);
-
-	hp_processes_report__free(report);
-	if (proc)
-		hp_proc__close(proc);
-	return status;
-}
-
 int hp_process__apply(const struct hp_command *cmd, int argc, char **argv)
 {
 	struct hp_process_scope scope = { 0 };
@@ -98,14 +86,13 @@ int hp_process__apply(const struct hp_command *cmd, int argc, char **argv)
 	struct hp_processes_report report = { .action = HP_ACTION_APPLY };
 	struct hp_globals globals = { 0 };
 	struct hp_process_journal journal = { 0 };
-	struct hp_proc *proc = NULL;
+	__cleanup(hp_cleanup_hp_proc__close) struct hp_proc *proc = NULL;
 	struct hp_error err = { 0 };
-	int first = hp_options_parse(cmd, options, &globals, argc, argv, &err), ret;
+	const struct hp_operands wanted = HP_ONE_HOTFIX;
+	int ret, status, first = hp_verb_begin(cmd, options, wanted, &globals, argc, argv, &status);
 
 	if (first < 0)
-		return hp_report_error(&globals, cmd->name, &err);
-	if (globals.help)
-		return HP_EXIT_OK;
+		return status;
 	opts.entry_only = !strcmp(consistency, "entry");
 	opts.deadline = start + budget;
 	hp_interrupt_catch();
@@ -113,7 +100,7 @@ int hp_process__apply(const struct hp_command *cmd, int argc, char **argv)
 		ret = hp_fail(&err, HP_E_USAGE, "--consistency takes stack or entry, not '%s'",
 			      consistency);
 	else
-		ret = hp_process__open(&proc, &report, &scope, argc, argv, first, &err);
+		ret = hp_process__open(&proc, &report, &scope, argv[first], &err);
 	if (!ret && !report.count)
 		ret = hp_fail(&err, HP_E_NO_PROCESS, "no process maps %s",
 			      hp_hotfix__meta(report.hotfix)->target_path);
@@ -123,7 +110,7 @@ int hp_process__apply(const struct hp_command *cmd, int argc, char **argv)
 	ret = ret ?: act(proc, &report, &scope, hp_proc__apply, &opts, &err);
 	hp_process_journal__end(&journal, &report);
 	report.total_ns = hp_now_ns() - start;
-	return finish(&globals, cmd->name, proc, &report, ret, &err);
+	return hp_process__finish(&globals, cmd->name, &report, ret, &err);
 }
 
 int hp_process__revert(const struct hp_command *cmd, int argc, char **argv)
@@ -138,22 +125,21 @@ int hp_process__revert(const struct hp_command *cmd, int argc, char **argv)
 	struct hp_processes_report report = { .action = HP_ACTION_REVERT };
 	struct hp_globals globals = { 0 };
 	struct hp_process_journal journal = { 0 };
-	struct hp_proc *proc = NULL;
+	__cleanup(hp_cleanup_hp_proc__close) struct hp_proc *proc = NULL;
 	struct hp_error err = { 0 };
-	int first = hp_options_parse(cmd, options, &globals, argc, argv, &err), ret;
+	const struct hp_operands wanted = HP_ONE_HOTFIX;
+	int ret, status, first = hp_verb_begin(cmd, options, wanted, &globals, argc, argv, &status);
 
 	if (first < 0)
-		return hp_report_error(&globals, cmd->name, &err);
-	if (globals.help)
-		return HP_EXIT_OK;
+		return status;
 	opts.deadline = start + budget;
 	hp_interrupt_catch();
-	ret = hp_process__open(&proc, &report, &scope, argc, argv, first, &err);
+	ret = hp_process__open(&proc, &report, &scope, argv[first], &err);
 	ret = ret
 		      ?: hp_process_journal__begin(&journal, proc, HP_PHASE_REVERTING,
 						   opts.deadline, &err);
 	ret = ret ?: act(proc, &report, &scope, hp_proc__revert, &opts, &err);
 	hp_process_journal__end(&journal, &report);
 	report.total_ns = hp_now_ns() - start;
-	return finish(&globals, cmd->name, proc, &report, ret, &err);
+	return hp_process__finish(&globals, cmd->name, &report, ret, &err);
 }

@@ -4,6 +4,7 @@
 #include "hotfix/inspect.h"
 #include "report/error.h"
 #include "report/json.h"
+#include "verbs/begin.h"
 #include "verbs/process.h"
 
 int hp_process__inspect(const struct hp_command *cmd, int argc, char **argv)
@@ -13,16 +14,12 @@ int hp_process__inspect(const struct hp_command *cmd, int argc, char **argv)
 	__cleanup(hp_cleanup_hp_image__free) struct hp_image *image = NULL;
 	struct hp_globals globals = { 0 };
 	struct hp_error err = { 0 };
-	int first = hp_options_parse(cmd, options, &globals, argc, argv, &err), ret;
+	const struct hp_operands wanted = HP_ONE_HOTFIX;
+	int ret, status, first = hp_verb_begin(cmd, options, wanted, &globals, argc, argv, &status);
 
 	if (first < 0)
-		return hp_report_error(&globals, cmd->name, &err);
-	if (globals.help)
-		return HP_EXIT_OK;
-	if (argc - first != 1)
-		ret = hp_fail(&err, HP_E_USAGE, "one hotfix file is needed");
-	else
-		ret = hp_hotfix__open(&hotfix, argv[first], &err);
+		return status;
+	ret = hp_hotfix__open(&hotfix, argv[first], &err);
 	/* What an apply would refuse of the file itself is refused here. */
 	ret = ret ?: hp_image__read(&image, hotfix, &err);
 	if (ret)

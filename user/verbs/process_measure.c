@@ -6,8 +6,8 @@
 #include "base/interrupt.h"
 #include "proof/process_cost.h"
 #include "proof/process_proof.h"
-#include "report/error.h"
 #include "state/journal.h"
+#include "verbs/begin.h"
 #include "verbs/measure_parts.h"
 #include "verbs/process.h"
 
@@ -55,8 +55,8 @@ static int read_earlier(const char *path, const struct hp_processes_report *rows
 	return ret;
 }
 
-static int measure(struct options *opts, int argc, char **argv, int first,
-		   struct hp_measure_report *report, struct hp_error *err)
+static int measure(struct options *opts, const char *path, struct hp_measure_report *report,
+		   struct hp_error *err)
 {
 	__cleanup(hp_cleanup_hp_proc__close) struct hp_proc *proc = NULL;
 	__cleanup(hp_cleanup_hp_journal__close) struct hp_journal *journal = NULL;
@@ -66,7 +66,7 @@ static int measure(struct options *opts, int argc, char **argv, int first,
 
 	/* No entry is overwritten between the look at it and the probes, which an apply would see. */
 	ret = ret ?: hp_journal__lock(journal, hp_now_ns() + LOCK_NS, err);
-	ret = ret ?: hp_process__open(&proc, &rows, &opts->scope, argc, argv, first, err);
+	ret = ret ?: hp_process__open(&proc, &rows, &opts->scope, path, err);
 	if (!ret && !rows.count)
 		ret = hp_fail(err, HP_E_NO_PROCESS, "no process maps %s",
 			      hp_hotfix__meta(rows.hotfix)->target_path);
@@ -98,15 +98,14 @@ int hp_process__measure(const struct hp_command *cmd, int argc, char **argv)
 	struct hp_measure_report report = { 0 };
 	struct hp_globals globals = { 0 };
 	struct hp_error err = { 0 };
-	int first = hp_options_parse(cmd, options, &globals, argc, argv, &err), ret;
+	const struct hp_operands wanted = HP_ONE_HOTFIX;
+	int ret, status, first = hp_verb_begin(cmd, options, wanted, &globals, argc, argv, &status);
 
 	if (first < 0)
-		return hp_report_error(&globals, cmd->name, &err);
-	if (globals.help)
-		return HP_EXIT_OK;
+		return status;
 	if (!opts.cost.for_ns && !opts.cost.exercise)
 		opts.cost.for_ns = HP_MEASURE_WINDOW_NS;
 	hp_interrupt_catch();
-	ret = measure(&opts, argc, argv, first, &report, &err);
+	ret = measure(&opts, argv[first], &report, &err);
 	return hp_measure_finish(cmd, &globals, &report, ret, &err);
 }

@@ -2,7 +2,7 @@
 /* hotproof status of a hotfix for processes: where it is applied, read from the processes. */
 #include "base/clock.h"
 #include "proof/process_proof.h"
-#include "report/error.h"
+#include "verbs/begin.h"
 #include "verbs/process.h"
 
 int hp_process__status(const struct hp_command *cmd, int argc, char **argv)
@@ -14,18 +14,14 @@ int hp_process__status(const struct hp_command *cmd, int argc, char **argv)
 	__cleanup(hp_cleanup_hp_proc__close) struct hp_proc *proc = NULL;
 	struct hp_globals globals = { 0 };
 	struct hp_error err = { 0 };
-	int first = hp_options_parse(cmd, options, &globals, argc, argv, &err), ret, status;
+	const struct hp_operands wanted = HP_ONE_HOTFIX;
+	int ret, status, first = hp_verb_begin(cmd, options, wanted, &globals, argc, argv, &status);
 
 	if (first < 0)
-		return hp_report_error(&globals, cmd->name, &err);
-	if (globals.help)
-		return HP_EXIT_OK;
-	ret = hp_process__open(&proc, &report, &scope, argc, argv, first, &err);
+		return status;
+	ret = hp_process__open(&proc, &report, &scope, argv[first], &err);
 	for (size_t i = 0; !ret && i < report.count; i++)
 		ret = hp_process_row__look(proc, &report.rows[i], &err);
 	report.total_ns = hp_now_ns() - start;
-	status = ret ? hp_report_error(&globals, cmd->name, &err)
-		     : hp_process__report(&globals, &report, cmd->name);
-	hp_processes_report__free(&report);
-	return status;
+	return hp_process__finish(&globals, cmd->name, &report, ret, &err);
 }

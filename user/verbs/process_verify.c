@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/interrupt.h"
 #include "proof/process_proof.h"
-#include "report/error.h"
+#include "verbs/begin.h"
 #include "verbs/process.h"
 
 #define DEFAULT_WINDOW_NS (10 * HP_NSEC_PER_SEC)
@@ -31,21 +31,17 @@ int hp_process__verify(const struct hp_command *cmd, int argc, char **argv)
 	__cleanup(hp_cleanup_hp_proc__close) struct hp_proc *proc = NULL;
 	struct hp_globals globals = { 0 };
 	struct hp_error err = { 0 };
-	int first = hp_options_parse(cmd, options, &globals, argc, argv, &err), ret, status;
+	const struct hp_operands wanted = HP_ONE_HOTFIX;
+	int ret, status, first = hp_verb_begin(cmd, options, wanted, &globals, argc, argv, &status);
 
 	if (first < 0)
-		return hp_report_error(&globals, cmd->name, &err);
-	if (globals.help)
-		return HP_EXIT_OK;
+		return status;
 	hp_interrupt_catch();
 	if (hp_process_scope__is_open(&scope))
 		opts.search_again = search_again;
 	opts.search_arg = &scope;
-	ret = hp_process__open(&proc, &report, &scope, argc, argv, first, &err);
+	ret = hp_process__open(&proc, &report, &scope, argv[first], &err);
 	ret = ret ?: hp_process_proof__run(proc, &report, &opts, &err);
 	report.total_ns = hp_now_ns() - start;
-	status = ret ? hp_report_error(&globals, cmd->name, &err)
-		     : hp_process__report(&globals, &report, cmd->name);
-	hp_processes_report__free(&report);
-	return status;
+	return hp_process__finish(&globals, cmd->name, &report, ret, &err);
 }

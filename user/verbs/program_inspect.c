@@ -7,6 +7,7 @@
 #include "report/error.h"
 #include "report/json.h"
 #include "report/program.h"
+#include "verbs/begin.h"
 #include "verbs/program.h"
 #include "verbs/session.h"
 
@@ -68,14 +69,13 @@ int hp_program__inspect(const struct hp_command *cmd, int argc, char **argv)
 	struct hp_program_report report = { 0 };
 	struct hp_globals globals = { 0 };
 	struct hp_error err = { 0 };
-	int first = hp_options_parse(cmd, options, &globals, argc, argv, &err);
-	int ret = first < 0 ? first : 0;
+	const struct hp_operands wanted = { 0, 1, "one hotfix file at most" };
+	int ret = 0, status,
+	    first = hp_verb_begin(cmd, options, wanted, &globals, argc, argv, &status);
 
-	if (!ret && globals.help)
-		return HP_EXIT_OK;
-	if (!ret && argc - first > 1)
-		ret = hp_fail(&err, HP_E_USAGE, "name one hotfix file");
-	if (!ret && first < argc)
+	if (first < 0)
+		return status;
+	if (first < argc)
 		ret = hp_bpf_object__open(&object, argv[first], &err);
 	if (!ret && spec)
 		ret = hp_bpf_program__find(&program, spec, &err);

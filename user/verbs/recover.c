@@ -14,6 +14,7 @@
 #include "report/recover.h"
 #include "state/journal.h"
 #include "state/recover.h"
+#include "verbs/begin.h"
 #include "verbs/guard.h"
 #include "verbs/process_journal.h"
 #include "verbs/program.h"
@@ -183,17 +184,11 @@ HP_VERB(recover)
 	};
 	struct hp_globals globals = { 0 };
 	struct hp_error err = { 0 };
-	int first = hp_options_parse(cmd, options, &globals, argc, argv, &err);
+	const struct hp_operands wanted = { 0 };
 	int ret, status;
 
-	if (first < 0)
-		return hp_report_error(&globals, cmd->name, &err);
-	if (globals.help)
-		return HP_EXIT_OK;
-	if (first < argc) {
-		hp_fail(&err, HP_E_USAGE, "recover takes no operand, not '%s'", argv[first]);
-		return hp_report_error(&globals, cmd->name, &err);
-	}
+	if (hp_verb_begin(cmd, options, wanted, &globals, argc, argv, &status) < 0)
+		return status;
 	hp_interrupt_catch();
 	ret = recover_all(&report, budget, &err);
 	ret = ret ?: hp_guard_recover(&report, hp_now_ns() + LOCK_WAIT, &err);

@@ -12,6 +12,7 @@
 #include "report/error.h"
 #include "report/json.h"
 #include "report/status.h"
+#include "verbs/begin.h"
 #include "verbs/guard.h"
 #include "verbs/session.h"
 #include "verbs/verbs.h"
@@ -151,17 +152,11 @@ HP_VERB(status)
 	struct hp_status_report report = { 0 };
 	struct hp_globals globals = { 0 };
 	struct hp_error err = { 0 };
-	int first = hp_options_parse(cmd, options, &globals, argc, argv, &err);
-	int ret;
+	const struct hp_operands wanted = { 0 };
+	int ret, status;
 
-	if (first < 0)
-		return hp_report_error(&globals, cmd->name, &err);
-	if (globals.help)
-		return HP_EXIT_OK;
-	if (first < argc) {
-		hp_fail(&err, HP_E_USAGE, "status takes no operand, not '%s'", argv[first]);
-		return hp_report_error(&globals, cmd->name, &err);
-	}
+	if (hp_verb_begin(cmd, options, wanted, &globals, argc, argv, &status) < 0)
+		return status;
 	hp_interrupt_catch();
 	ret = gather(&report, &err);
 	if (!ret && hp_interrupted())
