@@ -16,8 +16,8 @@ check_as() {
 }
 
 # Ask the last report.
-state_of() { jq -r --arg n "$1" '.features[] | select(.name == $n) | .state' "$report"; }
-cause_of() { jq -r --arg n "$1" '.features[] | select(.name == $n) | .cause | "\(.code) \(.why)"' "$report"; }
-fix_of() { jq -r --arg n "$1" '.features[] | select(.name == $n) | .cause.fix' "$report"; }
-ability_of() { jq -r --arg n "$1" '.abilities[] | select(.name == $n) | .state' "$report"; }
-unavailable() { jq -r '[.features[] | select(.state != "available") | .name] | join(" ")' "$report"; }
+state_of() { gojq -r --arg n "$1" '.features[] | select(.name == $n) | .state' "$report"; }
+cause_of() { gojq -r --arg n "$1" '.features[] | select(.name == $n) | .cause | "\(.code) \(.why)"' "$report"; }
+fix_of() { gojq -r --arg n "$1" '.features[] | select(.name == $n) | .cause.fix' "$report"; }
+ability_of() { gojq -r --arg n "$1" '.abilities[] | select(.name == $n) | .state' "$report"; }
+unavailable() { gojq -r '[.features[] | select(.state != "available") | .name] | join(" ")' "$report"; }

@@ -31,7 +31,7 @@ send="nsenter --net=/run/netns/peer build/tests/helpers/packets 10.9.0.1"
 
 # What the program itself counted, class by class.
 packets() {
-	bpftool -j map dump name hp_packets | jq -r '[.[].formatted.value] | join(" ")'
+	bpftool -j map dump name hp_packets | gojq -r '[.[].formatted.value] | join(" ")'
 }
-id_of() { bpftool -j prog show name "$1" | jq -r 'if type == "array" then .[-1].id else .id end'; }
+id_of() { bpftool -j prog show name "$1" | gojq -r 'if type == "array" then .[-1].id else .id end'; }
 target() { json "(.verification // .).targets[] | select(.symbol == \"$1\") | $2"; }

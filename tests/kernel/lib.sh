@@ -57,7 +57,7 @@ report() {
 
 # json FILTER: of the last report. Several results stand in one line.
 json() {
-	jq -r "$1" <<<"$stdout" | paste -sd ' '
+	gojq -r "$1" <<<"$stdout" | paste -sd ' '
 }
 
 # leftovers: what hotproof could leave in the system, to be the same before and after: BPF programs, links and maps,
@@ -65,7 +65,7 @@ json() {
 leftovers() {
 	local kind
 	for kind in prog link map; do
-		echo "$kind: $(bpftool -j "$kind" list | jq length)"
+		echo "$kind: $(bpftool -j "$kind" list | gojq length)"
 	done
 	cat /sys/kernel/tracing/kprobe_events /sys/kernel/debug/kprobes/list 2>/dev/null
 	echo "ftrace: $(wc -l </sys/kernel/tracing/enabled_functions)"

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# What the tests of processes share: fixtures built in $scratch, a daemon that answers, reports read with jq.
+# What the tests of processes share: fixtures built in $scratch, a daemon that answers, reports read with gojq.
 #
 #	build_fixtures CC-OPTION...   libtarget.so, daemon and storm in $scratch/fixtures
 #	build_fix NAME                  $scratch/NAME.so from tests/fixtures/process/NAME.c
@@ -72,7 +72,7 @@ stop_daemon() {
 
 # One field of the report in $stdout.
 report() {
-	jq -r "$1" <<<"$stdout"
+	gojq -r "$1" <<<"$stdout"
 }
 
 # Keep the report in $stdout for tests/validate-json: keep SCHEMA NAME.
