@@ -233,7 +233,7 @@ int hp_stop__begin(struct hp_stop **out, struct hp_tracer *tracer, pid_t pid, ui
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	stop->pid = pid;
 	stop->tracer = tracer;
-	hp_tracer__begin_waiting(tracer);
+	hp_tracer__begin_stop(tracer);
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	dir = opendir(path);
 	stop->since_ns = hp_now_ns();
@@ -268,13 +268,10 @@ static bool has_signal(pid_t pid, pid_t tid)
  * that comes after this look is as one that comes just before such a call, which programs have to
  * expect anyway.
  */
-static void restart_call(pid_t pid, pid_t tid)
+static void restart_call(pid_t pid, pid_t tid, struct hp_arch_regs *regs)
 {
-	struct hp_arch_regs regs;
-
-	if (!hp_arch__get_regs(tid, &regs) && hp_arch__restart_interrupted(&regs) &&
-	    !has_signal(pid, tid))
-		hp_arch__set_regs(tid, &regs);
+	if (hp_arch__restart_interrupted(regs) && !has_signal(pid, tid))
+		hp_arch__set_regs(tid, regs);
 }
 
 /*
@@ -284,11 +281,12 @@ static void restart_call(pid_t pid, pid_t tid)
 static void let_go_running(struct hp_stop *stop, pid_t tid, uint64_t deadline)
 {
 	int ret = wait_event(stop, tid, deadline);
+	struct hp_arch_regs regs;
 
 	if (ret == -ESRCH)
 		return;
-	if (!ret)
-		restart_call(stop->pid, tid);
+	if (!ret && !hp_arch__get_regs(tid, &regs))
+		restart_call(stop->pid, tid, &regs);
 	if (ret || ptrace(PTRACE_DETACH, tid, 0, 0))
 		hp_tracer__must_end(stop->tracer);
 }
@@ -302,7 +300,7 @@ uint64_t hp_stop__end(struct hp_stop *stop)
 
 		if (!thread->stopped)
 			continue;
-		restart_call(stop->pid, thread->tid);
+		restart_call(stop->pid, thread->tid, &thread->regs);
 		/* It was killed meanwhile, or runs although it should not. */
 		if (ptrace(PTRACE_DETACH, thread->tid, 0, 0))
 			thread->stopped = false;
@@ -311,7 +309,7 @@ uint64_t hp_stop__end(struct hp_stop *stop)
 	for (size_t i = 0; i < stop->count; i++)
 		if (stop->threads[i].seized && !stop->threads[i].stopped)
 			let_go_running(stop, stop->threads[i].tid, until + LET_GO_NS);
-	hp_tracer__end_waiting(stop->tracer);
+	hp_tracer__end_stop(stop->tracer);
 	free(stop->threads);
 	free(stop);
 	return until - since;

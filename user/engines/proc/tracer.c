@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@ struct hp_tracer {
 	void *arg;
 	pid_t tid; /* 0: it could not begin */
 	timer_t timer;
+	int policy; /* to go back to, or -1: it never changes */
 	bool must_end;
 };
 
@@ -46,6 +48,11 @@ static void *run(void *arg)
 	if (timer_create(CLOCK_MONOTONIC, &event, &tracer->timer))
 		return NULL;
 	tracer->tid = tid;
+	tracer->policy = sched_getscheduler(0);
+	/* Who runs us may have set one that is urgent already. */
+	if (tracer->policy != SCHED_OTHER && tracer->policy != SCHED_BATCH &&
+	    tracer->policy != SCHED_IDLE)
+		tracer->policy = -1;
 	tracer->fn(tracer, tracer->arg);
 	timer_delete(tracer->timer);
 	return NULL;
@@ -111,14 +118,31 @@ static void set_timer(struct hp_tracer *tracer, long ns)
 	timer_settime(tracer->timer, 0, &every, NULL);
 }
 
-void hp_tracer__begin_waiting(struct hp_tracer *tracer)
+/*
+ * What is stopped waits for us, behind whatever else wants this processor: with hundreds of threads
+ * that do, for a long time. So be before them all, for as long as something is stopped. A thread
+ * that waits for one to stop is asleep, so others run; and if it ever ran on and on, the kernel
+ * takes some of each second away from it (sched_rt_runtime_us, Documentation/scheduler/
+ * sched-rt-group.rst). Without the privilege it stays as it is.
+ */
+static void be_urgent(struct hp_tracer *tracer, bool urgent)
 {
+	struct sched_param param = { .sched_priority = urgent ? 1 : 0 };
+
+	if (tracer->policy >= 0)
+		sched_setscheduler(0, urgent ? SCHED_FIFO : tracer->policy, &param);
+}
+
+void hp_tracer__begin_stop(struct hp_tracer *tracer)
+{
+	be_urgent(tracer, true);
 	set_timer(tracer, TICK_NS);
 }
 
-void hp_tracer__end_waiting(struct hp_tracer *tracer)
+void hp_tracer__end_stop(struct hp_tracer *tracer)
 {
 	set_timer(tracer, 0);
+	be_urgent(tracer, false);
 }
 
 int hp_tracer__wait(pid_t tid, uint64_t deadline, bool brief, int *status)

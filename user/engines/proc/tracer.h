@@ -32,9 +32,12 @@ int hp_tracer__run_many(hp_tracer_fn *fn, void *args, size_t size, size_t count,
 void hp_tracer__must_end(struct hp_tracer *tracer);
 bool hp_tracer__has_to_end(const struct hp_tracer *tracer);
 
-/* From here to the other, hp_tracer__wait() looks at its deadline every millisecond. */
-void hp_tracer__begin_waiting(struct hp_tracer *tracer);
-void hp_tracer__end_waiting(struct hp_tracer *tracer);
+/*
+ * From here to the other, a process is being stopped by @tracer: it runs before all others, and
+ * hp_tracer__wait() looks at its deadline every millisecond.
+ */
+void hp_tracer__begin_stop(struct hp_tracer *tracer);
+void hp_tracer__end_stop(struct hp_tracer *tracer);
 
 /*
  * Wait for the traced thread @tid to stop: 0 and its wait status, or a negative errno: -ESRCH when
