@@ -157,9 +157,18 @@ struct hp_arch_call {
 	struct hp_arch_gadgets gadgets;
 };
 
-/* Read the state of thread @tid and plan the frame. Nothing is written yet. */
-int hp_arch_call__prepare(struct hp_arch_call *call, pid_t tid,
-			  const struct hp_arch_gadgets *gadgets);
+/*
+ * Find out about this processor what planning a frame takes, while nothing waits for it yet: under a
+ * hypervisor, each question to the processor (cpuid) takes as long as a system call or longer.
+ */
+void hp_arch_call__learn(void);
+
+/*
+ * Plan the frame of thread @tid, whose registers are @regs and which blocks @sigmask; the rest of its
+ * state is read. Nothing is written yet.
+ */
+int hp_arch_call__prepare(struct hp_arch_call *call, pid_t tid, const struct hp_arch_regs *regs,
+			  uint64_t sigmask, const struct hp_arch_gadgets *gadgets);
 void hp_arch_call__free(struct hp_arch_call *call);
 
 /* Registers that make system call @nr, when the frame is in place. */

@@ -3,6 +3,7 @@
 #include <cpuid.h>
 #include <elf.h>
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,19 +181,40 @@ bool hp_arch__check_gadgets(const uint8_t *syscall, const uint8_t *restore)
 	       !memcmp(restore, restore_rt, sizeof(restore_rt));
 }
 
-/* Bytes of the standard XSAVE layout that the features in @mask take (SDM 1, 13.4.3). */
+/* Where each feature ends in the standard XSAVE layout, 0 for one that is not there (SDM 1, 13.4.3). */
+static uint32_t xstate_ends[63];
+
+static void read_xstate_ends(void)
+{
+	unsigned int eax, ebx, ecx, edx;
+	uint64_t there;
+
+	if (!__get_cpuid_count(0xd, 0, &eax, &ebx, &ecx, &edx))
+		return;
+	there = eax | (uint64_t)edx << 32;
+	for (unsigned int i = 2; i < 63; i++) {
+		if (!(there >> i & 1))
+			continue;
+		__cpuid_count(0xd, i, eax, ebx, ecx, edx);
+		xstate_ends[i] = ebx + eax;
+	}
+}
+
+void hp_arch_call__learn(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, read_xstate_ends);
+}
+
+/* Bytes of the standard XSAVE layout that the features in @mask take. */
 static size_t xstate_size(uint64_t mask)
 {
 	size_t size = XSTATE_MIN;
 
-	for (unsigned int i = 2; i < 63; i++) {
-		unsigned int eax, ebx, ecx, edx;
-
-		if (!(mask >> i & 1) || !__get_cpuid_count(0xd, i, &eax, &ebx, &ecx, &edx))
-			continue;
-		if (ebx + eax > size)
-			size = ebx + eax;
-	}
+	for (unsigned int i = 2; i < 63; i++)
+		if ((mask >> i & 1) && xstate_ends[i] > size)
+			size = xstate_ends[i];
 	return size;
 }
 
@@ -253,35 +275,40 @@ static void fill_frame(struct sigframe *f, const struct hp_arch_regs *regs, uint
 	};
 }
 
-int hp_arch_call__prepare(struct hp_arch_call *call, pid_t tid,
-			  const struct hp_arch_gadgets *gadgets)
+/* What ptrace gives, in memory of its size. */
+static int read_xstate(struct hp_arch_call *call, pid_t tid)
+{
+	uint8_t all[XSTATE_MAX]; /* not cleared: most processors have much less */
+	struct iovec iov = { all, sizeof(all) };
+
+	if (ptrace(PTRACE_GETREGSET, tid, NT_X86_XSTATE, &iov) || iov.iov_len < XSTATE_MIN)
+		return errno ? -errno : -EIO;
+	call->xstate_len = iov.iov_len;
+	call->xstate = malloc(iov.iov_len);
+	call->frame = calloc(1, sizeof(struct sigframe) + iov.iov_len + 128);
+	if (!call->xstate || !call->frame)
+		return -ENOMEM;
+	memcpy(call->xstate, all, iov.iov_len);
+	return 0;
+}
+
+int hp_arch_call__prepare(struct hp_arch_call *call, pid_t tid, const struct hp_arch_regs *regs,
+			  uint64_t sigmask, const struct hp_arch_gadgets *gadgets)
 {
 	struct hp_arch_regs resumed;
 	struct sigframe *frame;
-	struct iovec iov;
-	uint64_t sigmask, fpstate;
+	uint64_t fpstate;
 	int ret;
 
+	hp_arch_call__learn();
 	memset(call, 0, sizeof(*call));
 	call->gadgets = *gadgets;
-	ret = hp_arch__get_regs(tid, &call->original);
-	if (ret)
-		return ret;
-	if (ptrace(PTRACE_GETSIGMASK, tid, sizeof(sigmask), &sigmask))
-		return -errno;
-	call->xstate = calloc(1, XSTATE_MAX);
-	call->frame = calloc(1, sizeof(*frame) + XSTATE_MAX + 128);
-	if (!call->xstate || !call->frame) {
-		hp_arch_call__free(call);
-		return -ENOMEM;
-	}
-	iov = (struct iovec){ call->xstate, XSTATE_MAX };
-	if (ptrace(PTRACE_GETREGSET, tid, NT_X86_XSTATE, &iov) || iov.iov_len < XSTATE_MIN) {
-		ret = errno ? -errno : -EIO;
+	call->original = *regs;
+	ret = read_xstate(call, tid);
+	if (ret) {
 		hp_arch_call__free(call);
 		return ret;
 	}
-	call->xstate_len = iov.iov_len;
 
 	/* From the top: red zone, FP state (aligned to 64), frame; the frame as after a call. */
 	fpstate = (call->original.gp.rsp - RED_ZONE - call->xstate_len - 64) & ~63ull;

@@ -76,6 +76,8 @@ int hp_maps__read(struct hp_maps *maps, pid_t pid)
 	f = fopen(name, "re");
 	if (!f)
 		return -errno;
+	/* As much as the kernel gives at once: it looks for its place again at each read. */
+	setvbuf(f, NULL, _IOFBF, 4 * 4096);
 	while ((len = getline(&line, &size, f)) > 0) {
 		int ret;
 

@@ -98,12 +98,12 @@ static int check_bodies(struct hp_attempt *a, struct hp_error *err)
 	for (size_t i = 0; i < site_count(a); i++) {
 		const struct hp_site *site = &a->sites[i];
 		size_t len = site->forward->size;
-		_cleanup_free_ uint8_t *here = malloc(len), *file = malloc(len);
+		const uint8_t *file = site->body;
+		_cleanup_free_ uint8_t *here = malloc(len);
 
-		if (!here || !file)
+		if (!here)
 			return hp_fail(err, HP_E_NOMEM, "out of memory");
-		if (hp_elf__read(a->target, site->forward->address, file, len) ||
-		    hp_memory__read(a->process->pid, site->address, here, len))
+		if (hp_memory__read(a->process->pid, site->address, here, len))
 			return hp_fail(err, HP_E_PROC_CODE, "the code of %s cannot be read",
 				       site->forward->target);
 		/* The jump of the hotfix that is replaced, checked with it. */
@@ -125,13 +125,8 @@ static int check_jumps_back(struct hp_attempt *a, struct hp_error *err)
 {
 	for (size_t i = 0; i < site_count(a); i++) {
 		const struct hp_site *site = &a->sites[i];
-		size_t len = site->forward->size;
-		_cleanup_free_ uint8_t *code = malloc(len);
 
-		if (!code)
-			return hp_fail(err, HP_E_NOMEM, "out of memory");
-		if (hp_elf__read(a->target, site->forward->address, code, len) ||
-		    hp_arch__jumps_into_entry(code, len, &site->entry))
+		if (hp_arch__jumps_into_entry(site->body, site->forward->size, &site->entry))
 			return hp_fail(err, HP_E_HOTFIX_UNSUPPORTED,
 				       "%s jumps back to its entry: not with --consistency entry",
 				       site->forward->target);
@@ -292,7 +287,7 @@ int hp_apply__attempt(struct hp_proc *proc, struct hp_tracer *tracer,
 {
 	struct hp_error *err = &record->error;
 	struct plan plan = { .entry_only = opts->entry_only };
-	struct hp_attempt a = { 0 };
+	struct hp_attempt a = { .mem = -1 };
 	int ret;
 
 	memset(err, 0, sizeof(*err));

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "engines/proc/memory.h"
@@ -16,53 +17,35 @@
 static int fill_sites(struct hp_attempt *a, struct hp_error *err)
 {
 	const struct hp_hotfix_meta *meta = hp_hotfix__meta(a->proc->hotfix);
+	const struct hp_body *bodies;
+	int ret = hp_bodies__get(a->proc->bodies, a->target, meta, &bodies, err);
 
+	if (ret)
+		return ret;
 	a->sites = calloc(meta->forward_count, sizeof(*a->sites));
 	if (!a->sites)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
-	for (size_t i = 0; i < meta->forward_count; i++) {
-		const struct hp_forward *f = &meta->forward[i];
-		struct hp_site *site = &a->sites[i];
-		uint8_t hash[HP_HOTFIX_HASH_BYTES];
-		_cleanup_free_ uint8_t *code = malloc(f->size + HP_ARCH_ENTRY_MAX);
-		size_t len = f->size + HP_ARCH_ENTRY_MAX;
-
-		if (!code)
-			return hp_fail(err, HP_E_NOMEM, "out of memory");
-		if (hp_elf__read(a->target, f->address, code, len)) {
-			len = f->size;
-			if (hp_elf__read(a->target, f->address, code, len))
-				return hp_fail(err, HP_E_PROC_CODE,
-					       "the code of %s is not in the target file",
-					       f->target);
-		}
-		hp_hotfix__hash(code, f->size, hash);
-		if (memcmp(hash, f->sha256, sizeof(hash)))
-			return hp_fail(
-				err, HP_E_PROC_CODE,
-				"the code of %s in the target file is not what the hotfix was made for",
-				f->target);
-		if (hp_arch__plan_entry(code, len, f->size, &site->entry))
-			return hp_fail(err, HP_E_TARGET_SHORT, "%s has no room for a jump",
-				       f->target);
-		site->forward = f;
-		site->address = a->target_bias + f->address;
-		memcpy(site->original, code,
-		       len < sizeof(site->original) ? len : sizeof(site->original));
-	}
+	for (size_t i = 0; i < meta->forward_count; i++)
+		a->sites[i] = (struct hp_site){
+			.forward = &meta->forward[i],
+			.address = a->target_bias + meta->forward[i].address,
+			.entry = bodies[i].entry,
+			.original = bodies[i].original,
+			.body = bodies[i].code,
+		};
 	return 0;
 }
 
 int hp_attempt__open(struct hp_attempt *a, struct hp_proc *proc, const struct hp_process *process,
 		     struct hp_error *err)
 {
-	const struct hp_hotfix_meta *meta = hp_hotfix__meta(proc->hotfix);
 	const struct hp_map *map;
 	int ret;
 
 	memset(a, 0, sizeof(*a));
 	a->proc = proc;
 	a->process = process;
+	a->mem = -1;
 	ret = hp_maps__read(&a->maps, process->pid);
 	if (ret == -ENOENT || ret == -ESRCH)
 		return hp_fail(err, HP_E_PROC_GONE, "process %d has ended", process->pid);
@@ -76,10 +59,6 @@ int hp_attempt__open(struct hp_attempt *a, struct hp_proc *proc, const struct hp
 	ret = hp_objects__get(proc->objects, process->pid, map, &a->target, err);
 	if (ret)
 		return ret;
-	if (!hp_elf__build_id(a->target) ||
-	    !hp_build_id__equal(hp_elf__build_id(a->target), &meta->target_id))
-		return hp_fail(err, HP_E_BUILD_ID, "process %d maps another build of the target",
-			       process->pid);
 	if (hp_elf__bias(a->target, map->start, map->offset, &a->target_bias))
 		return hp_fail(err, HP_E_PROC_CODE, "process %d maps the target in a strange way",
 			       process->pid);
@@ -101,6 +80,8 @@ void hp_attempt__close(struct hp_attempt *a)
 	if (a->other)
 		hp_attempt__close(a->other);
 	free(a->other);
+	if (a->mem >= 0)
+		close(a->mem);
 	free(a->sites);
 	hp_maps__free(&a->maps);
 }
@@ -268,6 +249,14 @@ int hp_attempt__stop_and(struct hp_attempt *a, struct hp_outcome_record *record,
 {
 	int ret;
 
+	if (a->mem < 0)
+		a->mem = hp_memory__open(a->process->pid);
+	if (a->mem < 0)
+		return a->mem == -ENOENT || a->mem == -ESRCH
+			       ? hp_fail(err, HP_E_PROC_GONE, "process %d has ended",
+					 a->process->pid)
+			       : hp_fail_errno(err, HP_E_PROC_PERMISSION, a->mem,
+					       "process %d may not be traced", a->process->pid);
 	do {
 		uint64_t pause;
 

@@ -133,6 +133,7 @@ static bool has_files(struct worker *worker)
 		return false;
 	}
 	memcpy(worker->proc->staged, first->staged, sizeof(first->staged));
+	worker->proc->staged_stat = first->staged_stat;
 	return true;
 }
 

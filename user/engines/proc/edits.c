@@ -44,13 +44,13 @@ static int add(struct edits *edits, pid_t pid, const struct hp_site *site, uint6
 		       ?: (to ? hp_arch__encode_jump(edit->at, to, edit->after) : 0);
 }
 
-static int write_all(const struct edits *edits, pid_t pid)
+static int write_all(const struct edits *edits, pid_t pid, int mem)
 {
 	size_t done;
 	int ret = 0;
 
 	for (done = 0; done < edits->count && !ret; done++)
-		ret = hp_memory__write_code(pid, edits->items[done].at, edits->items[done].after,
+		ret = hp_memory__write_code(mem, edits->items[done].at, edits->items[done].after,
 					    edits->items[done].length);
 	for (size_t i = 0; i < done && !ret; i++) {
 		uint8_t now[HP_ARCH_ENTRY_MAX];
@@ -62,7 +62,7 @@ static int write_all(const struct edits *edits, pid_t pid)
 	if (!ret)
 		return 0;
 	while (done--)
-		if (hp_memory__write_code(pid, edits->items[done].at, edits->items[done].before,
+		if (hp_memory__write_code(mem, edits->items[done].at, edits->items[done].before,
 					  edits->items[done].length))
 			return -ENOTRECOVERABLE;
 	return ret;
@@ -72,7 +72,7 @@ static int run(const struct edits *edits, const struct hp_attempt *a, int ret, s
 {
 	pid_t pid = a->process->pid;
 
-	ret = ret ?: write_all(edits, pid);
+	ret = ret ?: write_all(edits, pid, a->mem);
 	free(edits->items);
 	if (ret == -ENOTRECOVERABLE)
 		return hp_fail(err, HP_E_PROC_WRITE,

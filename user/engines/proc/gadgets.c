@@ -20,6 +20,7 @@ struct hp_gadget_cache {
 
 int hp_gadget_cache__open(struct hp_gadget_cache **out)
 {
+	hp_arch_call__learn();
 	*out = calloc(1, sizeof(**out));
 	return *out ? 0 : -ENOMEM;
 }

@@ -38,6 +38,13 @@ struct hp_inject {
 	int held;     /* a stop signal that came meanwhile, or 0 */
 };
 
+static int grow_stack(pid_t pid, uint64_t address)
+{
+	_cleanup_close_ int mem = hp_memory__open(pid);
+
+	return mem < 0 ? mem : hp_memory__write_code(mem, address, "", 1);
+}
+
 static int write_frame(struct hp_inject *in, struct hp_error *err)
 {
 	int ret;
@@ -49,7 +56,7 @@ static int write_frame(struct hp_inject *in, struct hp_error *err)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	ret = hp_memory__read(in->pid, in->saved_at, in->saved, in->saved_len);
 	/* A stack that has not grown so far yet grows for a tracer's access (__access_remote_vm()). */
-	if (ret == -EFAULT && !hp_memory__write_code(in->pid, in->saved_at, "", 1))
+	if (ret == -EFAULT && !grow_stack(in->pid, in->saved_at))
 		ret = hp_memory__read(in->pid, in->saved_at, in->saved, in->saved_len);
 	ret = ret
 		      ?: hp_memory__write(in->pid, in->call.frame_address, in->call.frame,
@@ -140,7 +147,9 @@ int hp_inject__begin(struct hp_inject **out, struct hp_stop *stop,
 	}
 	if (ptrace(PTRACE_GETSIGMASK, in->tid, sizeof(in->sigmask), &in->sigmask))
 		ret = -errno;
-	ret = ret ?: hp_arch_call__prepare(&in->call, in->tid, gadgets);
+	ret = ret
+		      ?: hp_arch_call__prepare(&in->call, in->tid, &in->thread->regs, in->sigmask,
+					       gadgets);
 	if (ret) {
 		hp_fail_errno(err, HP_E_PROC_INJECT, ret, "the registers of thread %d", in->tid);
 		goto fail;

@@ -35,14 +35,15 @@ static int64_t call(struct hp_attempt *a, long nr, uint64_t p, uint64_t q, uint6
 	return ret ? ret : result;
 }
 
-static bool is_our_file(struct hp_attempt *a, int64_t fd, const char *path)
+static bool is_our_file(struct hp_attempt *a, int64_t fd)
 {
-	struct stat here, there;
+	const struct stat *ours = &a->proc->staged_stat;
+	struct stat theirs;
 	char name[64];
 
 	snprintf(name, sizeof(name), "/proc/%d/fd/%d", a->process->pid, (int)fd);
-	return !stat(path, &here) && !stat(name, &there) && here.st_dev == there.st_dev &&
-	       here.st_ino == there.st_ino;
+	return !stat(name, &theirs) && theirs.st_dev == ours->st_dev &&
+	       theirs.st_ino == ours->st_ino;
 }
 
 /* The staged copy, opened by the process; -ENOENT when that path is no such file over there. */
@@ -57,7 +58,7 @@ static int64_t open_staged(struct hp_attempt *a)
 	if (ret)
 		return ret;
 	fd = call(a, SYS_openat, (uint64_t)AT_FDCWD, address, O_RDONLY | O_CLOEXEC, 0, 0, 0);
-	if (fd < 0 || is_our_file(a, fd, path))
+	if (fd < 0 || is_our_file(a, fd))
 		return fd;
 	call(a, SYS_close, (uint64_t)fd, 0, 0, 0, 0, 0);
 	return -ENOENT;
@@ -129,15 +130,26 @@ static bool is_born_read_only(const struct hp_image *image, const struct hp_imag
 	       file_end(s) <= image->relro_end;
 }
 
+/*
+ * What the whole room was mapped as is right already for what is only read: where it is the same part
+ * of the file, or where all of it will be written, in pages that the file has.
+ */
+static bool is_mapped_with_room(const struct hp_attempt *a, const struct hp_image_segment *s)
+{
+	if (is_born_read_only(a->proc->image, s))
+		return s->bytes &&
+		       file_end(s) <= HP_PAGE_UP((uint64_t)a->proc->staged_stat.st_size);
+	return s->prot == PROT_READ && HP_PAGE_DOWN(s->offset) == HP_PAGE_DOWN(s->address);
+}
+
 static int64_t map_segment(struct hp_attempt *a, const struct hp_image_segment *s, int64_t fd)
 {
 	uint64_t start = HP_PAGE_DOWN(s->address), end = HP_PAGE_UP(s->address + s->memory_size);
-	int prot = is_born_read_only(a->proc->image, s) ? PROT_READ : s->prot;
 	int64_t ret = 0;
 
-	/* What the whole room was mapped as may be right already. */
-	if (file_end(s) > start && (prot != PROT_READ || HP_PAGE_DOWN(s->offset) != start))
-		ret = map(a, a->hotfix_bias + start, file_end(s) - start, prot,
+	if (file_end(s) > start && !is_mapped_with_room(a, s))
+		ret = map(a, a->hotfix_bias + start, file_end(s) - start,
+			  is_born_read_only(a->proc->image, s) ? PROT_READ : s->prot,
 			  MAP_PRIVATE | MAP_FIXED, fd, HP_PAGE_DOWN(s->offset));
 	if (!ret && end > file_end(s))
 		ret = map(a, a->hotfix_bias + file_end(s), end - file_end(s), s->prot,
@@ -193,7 +205,7 @@ static int write_bytes(struct hp_attempt *a, const struct hp_image_segment *s, c
 
 	if (is_born_read_only(a->proc->image, s)) {
 		first = file_end(s) - s->address < len ? file_end(s) - s->address : len;
-		ret = hp_memory__write_code(a->process->pid, at, bytes, first);
+		ret = hp_memory__write_code(a->mem, at, bytes, first);
 	}
 	if (!ret && len > first)
 		ret = hp_memory__write(a->process->pid, at + first, bytes + first, len - first);

@@ -31,17 +31,20 @@ int hp_memory__write(pid_t pid, uint64_t address, const void *buf, size_t len)
 	return (size_t)n == len ? 0 : -EFAULT;
 }
 
-int hp_memory__write_code(pid_t pid, uint64_t address, const void *buf, size_t len)
+int hp_memory__open(pid_t pid)
 {
-	_cleanup_close_ int fd = -1;
 	char path[32];
-	ssize_t n;
+	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
 	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = pwrite(fd, buf, len, (off_t)address);
+	return fd < 0 ? -errno : fd;
+}
+
+int hp_memory__write_code(int mem, uint64_t address, const void *buf, size_t len)
+{
+	ssize_t n = pwrite(mem, buf, len, (off_t)address);
+
 	if (n < 0)
 		return -errno;
 	return (size_t)n == len ? 0 : -EFAULT;

@@ -17,7 +17,8 @@ int hp_proc__open(struct hp_proc **out, const char *path, struct hp_error *err)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	ret = hp_hotfix__open(&proc->hotfix, path, err);
 	ret = ret ?: hp_image__read(&proc->image, proc->hotfix, err);
-	if (!ret && (hp_objects__open(&proc->objects) || hp_gadget_cache__open(&proc->gadgets)))
+	if (!ret && (hp_objects__open(&proc->objects) || hp_gadget_cache__open(&proc->gadgets) ||
+		     hp_bodies__open(&proc->bodies, hp_hotfix__meta(proc->hotfix)->forward_count)))
 		ret = hp_fail(err, HP_E_NOMEM, "out of memory");
 	if (ret) {
 		hp_proc__close(proc);
@@ -32,6 +33,8 @@ void hp_proc__close(struct hp_proc *proc)
 	for (size_t i = 0; i < proc->other_count; i++)
 		hp_proc__close(proc->others[i]);
 	free(proc->others);
+	if (proc->bodies)
+		hp_bodies__close(proc->bodies);
 	if (proc->gadgets)
 		hp_gadget_cache__close(proc->gadgets);
 	if (proc->objects)
@@ -187,7 +190,7 @@ int hp_proc__look(struct hp_proc *proc, const struct hp_process *process, struct
 		  struct hp_error *err)
 {
 	size_t count = hp_hotfix__meta(proc->hotfix)->forward_count;
-	struct hp_attempt a = { 0 };
+	struct hp_attempt a = { .mem = -1 };
 	int ret;
 
 	memset(look, 0, sizeof(*look));

@@ -67,7 +67,7 @@ int hp_revert__attempt(struct hp_proc *proc, struct hp_tracer *tracer,
 		       struct hp_outcome_record *record, const struct hp_proc_opts *opts)
 {
 	struct hp_error *err = &record->error;
-	struct hp_attempt a = { 0 };
+	struct hp_attempt a = { .mem = -1 };
 	int ret;
 
 	memset(err, 0, sizeof(*err));

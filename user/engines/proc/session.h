@@ -4,8 +4,10 @@
 #define HP_ENGINES_PROC_SESSION_H
 
 #include <limits.h>
+#include <sys/stat.h>
 
 #include "engines/proc/bind.h"
+#include "engines/proc/bodies.h"
 #include "engines/proc/inject.h"
 #include "engines/proc/objects.h"
 #include "engines/proc/proc.h"
@@ -17,9 +19,11 @@ struct hp_proc {
 	struct hp_image *image;
 	struct hp_objects *objects;
 	struct hp_gadget_cache *gadgets;
+	struct hp_bodies *bodies;
 	struct hp_proc **others; /* hotfixes that were found in processes; owned */
 	size_t other_count;
 	char staged[PATH_MAX]; /* the copy that processes map; "" before it is made */
+	struct stat staged_stat;
 };
 
 /* A target in one process. */
@@ -27,8 +31,9 @@ struct hp_site {
 	const struct hp_forward *forward;
 	uint64_t address; /* of the function */
 	struct hp_arch_entry entry;
-	uint8_t original[HP_ARCH_ENTRY_MAX]; /* of the function, as its file has them */
-	uint64_t replacement;		     /* 0 while the hotfix has no place */
+	const uint8_t *original; /* its first bytes, as its file has them */
+	const uint8_t *body;	 /* all of them */
+	uint64_t replacement;	 /* 0 while the hotfix has no place */
 };
 
 /* One attempt at one process. */
@@ -45,6 +50,7 @@ struct hp_attempt {
 	 * replaced, or was about to be.
 	 */
 	struct hp_attempt *other;
+	int mem; /* the process's memory, opened before it is stopped; -1 before that */
 	struct hp_stop *stop;
 	struct hp_unwinder *unwinder; /* NULL as long as it was not needed */
 	struct hp_inject *inject;

@@ -50,13 +50,12 @@ static bool is_same(int a, int b)
 }
 
 /* A copy that is there already, ours, and whole. */
-static bool is_staged(const char *path, int source)
+static bool is_staged(const char *path, int source, struct stat *st)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st;
 
-	return fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
-	       !(st.st_mode & 022) && is_same(fd, source);
+	return fd >= 0 && !fstat(fd, st) && S_ISREG(st->st_mode) && st->st_uid == geteuid() &&
+	       !(st->st_mode & 022) && is_same(fd, source);
 }
 
 static int make_folder(const char *path)
@@ -83,7 +82,7 @@ int hp_stage__make(struct hp_proc *proc, struct hp_error *err)
 		proc->staged[0] = '\0';
 		return hp_fail(err, HP_E_STAGE, "HOTPROOF_STATE_DIR is too long");
 	}
-	if (is_staged(proc->staged, source))
+	if (is_staged(proc->staged, source, &proc->staged_stat))
 		return 0;
 	ret = make_folder(state);
 	ret = ret ?: make_folder(folder);
@@ -92,7 +91,7 @@ int hp_stage__make(struct hp_proc *proc, struct hp_error *err)
 		ret = -errno;
 	if (!ret) {
 		ret = copy(source, fd);
-		if (!ret && (fchmod(fd, 0644) || fsync(fd)))
+		if (!ret && (fchmod(fd, 0644) || fsync(fd) || fstat(fd, &proc->staged_stat)))
 			ret = -errno;
 		close(fd);
 		if (!ret && rename(temp, proc->staged))
