@@ -35,12 +35,11 @@ void hp_processes_report__free(struct hp_processes_report *report)
 	memset(report, 0, sizeof(*report));
 }
 
-static bool has_row(const struct hp_processes_report *report, pid_t pid)
+static int compare_pids(const void *a, const void *b)
 {
-	for (size_t i = 0; i < report->count; i++)
-		if (report->rows[i].record.process.pid == pid)
-			return true;
-	return false;
+	const pid_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
 }
 
 int hp_processes_report__add(struct hp_processes_report *report, const struct hp_processes *found,
@@ -48,14 +47,22 @@ int hp_processes_report__add(struct hp_processes_report *report, const struct hp
 {
 	struct hp_process_row *grown =
 		realloc(report->rows, (report->count + found->count + 1) * sizeof(*grown));
+	size_t known = report->count;
+	_cleanup_free_ pid_t *pids = malloc((known + 1) * sizeof(*pids));
 
-	if (!grown)
+	if (grown)
+		report->rows = grown;
+	if (!grown || !pids)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
-	report->rows = grown;
-	for (size_t i = 0; i < found->count; i++)
-		if (!has_row(report, found->items[i].pid))
-			grown[report->count++] =
-				(struct hp_process_row){ .record.process = found->items[i] };
+	for (size_t i = 0; i < known; i++)
+		pids[i] = grown[i].record.process.pid;
+	qsort(pids, known, sizeof(*pids), compare_pids);
+	for (size_t i = 0; i < found->count; i++) {
+		const struct hp_process *p = &found->items[i];
+
+		if (!bsearch(&p->pid, pids, known, sizeof(*pids), compare_pids))
+			grown[report->count++] = (struct hp_process_row){ .record.process = *p };
+	}
 	report->unreadable = found->unreadable;
 	return 0;
 }
