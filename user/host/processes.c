@@ -39,8 +39,8 @@ struct search {
 	struct hp_processes *out;
 	struct known_file *files;
 	size_t file_count;
-	uint64_t *mms; /* of out->items, where they are known */
-	uint32_t tgid; /* the last one that a record was read of, and its name */
+	uint64_t *mms;		     /* of out->items, where they are known */
+	uint32_t tgid;		     /* the last one that a record was read of, and its name */
 	char comm[16];
 	size_t room;
 	pid_t *changed; /* called exec() while they were looked at, or have ended */
@@ -355,7 +355,9 @@ static int compare_owners(const void *a, const void *b)
 {
 	const struct owner *x = a, *y = b;
 
-	return x->mm < y->mm ? -1 : x->mm > y->mm;
+	if (x->mm != y->mm)
+		return x->mm < y->mm ? -1 : 1;
+	return compare_pids(x->process, y->process);
 }
 
 /* Address spaces that two processes have: only the iterator tells. */
@@ -370,11 +372,29 @@ static int find_shared(struct search *s)
 		owners[i] = (struct owner){ s->mms[i], &out->items[i] };
 	qsort(owners, out->count, sizeof(*owners), compare_owners);
 	for (size_t i = 1; i < out->count; i++)
-		if (owners[i].mm && owners[i].mm == owners[i - 1].mm) {
+		if (owners[i].mm && owners[i].mm == owners[i - 1].mm &&
+		    owners[i].process->pid != owners[i - 1].process->pid) {
 			owners[i].process->shares_with = owners[i - 1].process->pid;
 			owners[i - 1].process->shares_with = owners[i].process->pid;
 		}
 	return 0;
+}
+
+/*
+ * The iterator shows a process once more for each thread that has opened files of its own, or whose
+ * main thread has ended (task_seq_get_next(), kernel/bpf/task_iter.c).
+ */
+static void drop_repeated(struct hp_processes *out)
+{
+	size_t kept = 0;
+
+	for (size_t i = 1; i < out->count; i++) {
+		if (out->items[i].pid != out->items[kept].pid)
+			out->items[++kept] = out->items[i];
+		else if (!out->items[kept].shares_with)
+			out->items[kept].shares_with = out->items[i].shares_with;
+	}
+	out->count = out->count ? kept + 1 : 0;
 }
 
 int hp_processes__find(struct hp_processes *out, const struct hp_build_id *id, const pid_t *pids,
@@ -412,6 +432,7 @@ int hp_processes__find(struct hp_processes *out, const struct hp_build_id *id, c
 	if (!ret) {
 		if (out->count)
 			qsort(out->items, out->count, sizeof(*out->items), compare_pids);
+		drop_repeated(out);
 	} else {
 		hp_processes__free(out);
 		hp_fail_errno(err, HP_E_PROC_SEARCH, ret, "the processes cannot be searched");
