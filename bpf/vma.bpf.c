@@ -13,7 +13,8 @@ char LICENSE[] SEC("license") = "GPL";
 #define PAGE_SHIFT 12
 #define MINORBITS  20 /* include/linux/kdev_t.h: how the kernel keeps a dev_t */
 
-__u32 last; /* the process of the record before */
+__u32 last;				   /* the process of the record before */
+struct hp_vma_other others[HP_VMA_OTHERS]; /* filled in by who reads the records */
 
 /* Called for every mapping there is, most of which are none of these. */
 SEC("iter/task_vma")
@@ -21,8 +22,11 @@ int executable_mappings(struct bpf_iter__task_vma *ctx)
 {
 	struct vm_area_struct *vma = ctx->vma;
 	struct task_struct *task;
+	struct hp_vma_other *other;
 	struct inode *inode;
 	struct file *file;
+	__u32 major, minor;
+	__u64 number;
 	__u32 dev;
 
 	if (!vma || !(vma->vm_flags & VM_EXEC))
@@ -32,16 +36,22 @@ int executable_mappings(struct bpf_iter__task_vma *ctx)
 	if (!file || !task)
 		return 0;
 	inode = file->f_inode;
+	number = inode->i_ino;
 	dev = inode->i_sb->s_dev;
+	major = dev >> MINORBITS;
+	minor = dev & ((1u << MINORBITS) - 1);
+	other = &others[number % HP_VMA_OTHERS];
+	if (other->inode == number && other->major == major && other->minor == minor)
+		return 0;
 
 	struct hp_vma_record r = {
 		.mm = (__u64)task->mm,
 		.start = vma->vm_start,
 		.end = vma->vm_end,
 		.offset = (__u64)vma->vm_pgoff << PAGE_SHIFT,
-		.inode = inode->i_ino,
-		.major = dev >> MINORBITS,
-		.minor = dev & ((1u << MINORBITS) - 1),
+		.inode = number,
+		.major = major,
+		.minor = minor,
 		.tgid = (__u32)task->tgid,
 	};
 

@@ -8,6 +8,17 @@
 #define HP_VMA_DELETED 1u /* the file has no name any more */
 #define HP_VMA_32BIT   2u /* it is a 32-bit program's */
 
+/*
+ * Files that need no record: looked at before, and not the one that is looked for. A table by the
+ * inode's number; what has no place there gets records.
+ */
+#define HP_VMA_OTHERS 256u
+
+struct hp_vma_other {
+	__u64 inode; /* 0: free */
+	__u32 major, minor;
+};
+
 struct hp_vma_record {
 	__u64 mm; /* tells address spaces apart, means nothing else */
 	__u64 start, end;

@@ -14,11 +14,12 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "hotproof/vma_record.h" /* for the skeleton too */
+
 #include "base/log.h"
 #include "bpf/vma.lskel.h"
 #include "host/elf_file.h"
 #include "host/maps.h"
-#include "hotproof/vma_record.h"
 
 HP_DEFINE_CLEANUP(struct vma_bpf *, vma_bpf__destroy)
 
@@ -39,6 +40,7 @@ struct search {
 	struct hp_processes *out;
 	struct known_file *files;
 	size_t file_count;
+	struct hp_vma_other *others; /* the iterator's; NULL without one */
 	uint64_t *mms;		     /* of out->items, where they are known */
 	uint32_t tgid;		     /* the last one that a record was read of, and its name */
 	char comm[16];
@@ -86,6 +88,15 @@ static int read_file(const struct search *s, const struct hp_vma_record *r)
 	return hp_elf__build_id(elf) && hp_build_id__equal(hp_elf__build_id(elf), s->id);
 }
 
+/* The iterator runs while we read from it, and at no other time. */
+static void ask_no_more(struct search *s, const struct hp_vma_record *r)
+{
+	struct hp_vma_other *other = s->others ? &s->others[r->inode % HP_VMA_OTHERS] : NULL;
+
+	if (other && !other->inode)
+		*other = (struct hp_vma_other){ r->inode, r->major, r->minor };
+}
+
 /* 1 if the mapped file is the one that is looked for, 0 if not, or a negative errno. */
 static int file_matches(struct search *s, const struct hp_vma_record *r)
 {
@@ -99,6 +110,8 @@ static int file_matches(struct search *s, const struct hp_vma_record *r)
 	ret = read_file(s, r);
 	if (ret < 0)
 		return ret;
+	if (!ret)
+		ask_no_more(s, r);
 	grown = realloc(s->files, (s->file_count + 1) * sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
@@ -209,6 +222,7 @@ static int search_bpf(struct search *s)
 
 	if (!skel || !records)
 		return -errno;
+	s->others = skel->bss->others;
 	link = vma_bpf__executable_mappings__attach(skel);
 	fd = link < 0 ? -1 : bpf_iter_create(link);
 	if (fd < 0)
@@ -417,6 +431,7 @@ int hp_processes__find(struct hp_processes *out, const struct hp_build_id *id, c
 	if (method != HP_PROCESSES_PROC) {
 		out->method = HP_PROCESSES_BPF;
 		ret = search_bpf(&s);
+		s.others = NULL;
 		if (ret && method == HP_PROCESSES_AUTO) {
 			hp_info("no task_vma iterator (%s): reading /proc/*/maps", strerror(-ret));
 			hp_processes__free(out);
