@@ -212,6 +212,7 @@ static int check_stacks(struct hp_attempt *a, bool entry_only, struct hp_error *
 
 /* What was prepared before the process was stopped. */
 struct plan {
+	struct hp_outcome_record *record;
 	bool entry_only;
 	struct hp_arch_gadgets gadgets;
 	struct hp_binding binding;
@@ -239,6 +240,7 @@ static int commit(struct hp_attempt *a, void *arg, struct hp_error *err)
 		else if (a->other && hp_load__unmap_other(a, &left))
 			hp_warn("%s", left.message);
 	}
+	plan->record->written = !ret;
 	end = hp_inject__end(a->inject, err);
 	a->inject = NULL;
 	return ret ?: end;
@@ -250,7 +252,7 @@ static int attempt(struct hp_attempt *a, struct hp_outcome_record *record,
 	int ret = check_sites(a, err);
 
 	if (ret == -EALREADY)
-		record->outcome = HP_OUTCOME_ALREADY;
+		record->outcome = record->written ? HP_OUTCOME_APPLIED : HP_OUTCOME_ALREADY;
 	if (ret)
 		return ret == -EALREADY ? 0 : ret;
 	if (opts->entry_only)
@@ -286,7 +288,7 @@ int hp_apply__attempt(struct hp_proc *proc, struct hp_tracer *tracer,
 		      struct hp_outcome_record *record, const struct hp_proc_opts *opts)
 {
 	struct hp_error *err = &record->error;
-	struct plan plan = { .entry_only = opts->entry_only };
+	struct plan plan = { .record = record, .entry_only = opts->entry_only };
 	struct hp_attempt a = { .mem = -1 };
 	int ret;
 

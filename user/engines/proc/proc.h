@@ -138,6 +138,7 @@ struct hp_outcome_record {
 	uint64_t pause_ns;     /* how long its threads stood still, the longest time */
 	unsigned int attempts; /* how often they were stopped */
 	bool unwind;	       /* the words of its stacks said too little: they are unwound */
+	bool written;	       /* its entries are, by an attempt that did not end well */
 };
 
 /*
