@@ -527,7 +527,8 @@ static __always_inline void count_process_caller(struct pt_regs *ctx, __u32 slot
 	};
 	__u64 zero = 0, *calls;
 
-	if (bpf_probe_read_user(&key.address, sizeof(key.address), (void *)PT_REGS_SP(ctx)))
+	if (bpf_probe_read_user(&key.address, sizeof(key.address),
+				(void *)(PT_REGS_SP(ctx) + point_depth())))
 		return;
 	calls = bpf_map_lookup_elem(&process_callers, &key);
 	if (!calls) {
@@ -538,7 +539,7 @@ static __always_inline void count_process_caller(struct pt_regs *ctx, __u32 slot
 		__sync_fetch_and_add(calls, 1);
 }
 
-/* At a function's entry, where the return address is on top of the stack. */
+/* Where it is known how far up the stack the return address is. */
 SEC("template/kprobe")
 int count_callers_uprobe(struct pt_regs *ctx)
 {

@@ -107,6 +107,29 @@ static void test_body_offset(void **state)
 			 -EILSEQ);
 }
 
+static void test_stack_depth(void **state)
+{
+	uint64_t depth = 0;
+
+	/* endbr64; push; mov; push; sub $0x18 */
+	assert_int_equal(hp_arch__stack_depth(BYTES(0xf3, 0x0f, 0x1e, 0xfa, 0x55, 0x48, 0x89, 0xe5,
+						    0x53, 0x48, 0x83, 0xec, 0x18),
+					      9, &depth),
+			 0);
+	assert_int_equal(depth, 16);
+	assert_int_equal(hp_arch__stack_depth(BYTES(0x55, 0x48, 0x83, 0xec, 0x18, 0xc3), 5, &depth),
+			 0);
+	assert_int_equal(depth, 8 + 0x18);
+	assert_int_equal(hp_arch__stack_depth(BYTES(0x0f, 0x1f, 0x44, 0, 0, 0xc3), 5, &depth), 0);
+	assert_int_equal(depth, 0);
+	/* and $-16,%rsp: nobody knows. */
+	assert_int_equal(hp_arch__stack_depth(BYTES(0x55, 0x48, 0x83, 0xe4, 0xf0, 0xc3), 5, &depth),
+			 -ENOENT);
+	/* A call, and an offset inside an instruction. */
+	assert_int_equal(hp_arch__stack_depth(BYTES(0xe8, 0, 0, 0, 0, 0xc3), 5, &depth), -ENOENT);
+	assert_int_equal(hp_arch__stack_depth(BYTES(0x48, 0x89, 0xe5, 0xc3), 2, &depth), -ENOENT);
+}
+
 static void test_jumps_into_entry(void **state)
 {
 	const struct hp_arch_entry entry = { 0, 5 };
@@ -230,6 +253,7 @@ int main(void)
 		cmocka_unit_test(test_entry_uses_padding),
 		cmocka_unit_test(test_jump_round_trip),
 		cmocka_unit_test(test_body_offset),
+		cmocka_unit_test(test_stack_depth),
 		cmocka_unit_test(test_jumps_into_entry),
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_gadgets),

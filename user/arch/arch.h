@@ -50,6 +50,12 @@ int hp_arch__body_offset(const uint8_t *code, size_t len, const struct hp_arch_e
 			 uint64_t *offset);
 
 /*
+ * How many bytes the function has on the stack, above its return address, at offset @at: *@depth.
+ * -ENOENT when that is not known.
+ */
+int hp_arch__stack_depth(const uint8_t *code, size_t len, uint64_t at, uint64_t *depth);
+
+/*
  * True if the function jumps back into what is overwritten, so that a thread in the old body could
  * run into the middle of the jump. Said too when part of the function is no code: nobody knows.
  */

@@ -125,6 +125,11 @@ int hp_arch__body_offset(const uint8_t *code, size_t len, const struct hp_arch_e
 	return ret == -ENOENT ? 0 : ret ?: -ELOOP;
 }
 
+int hp_arch__stack_depth(const uint8_t *code, size_t len, uint64_t at, uint64_t *depth)
+{
+	return hp_text__stack_depth(code, len, at, depth);
+}
+
 bool hp_arch__jumps_into_entry(const uint8_t *code, size_t len, const struct hp_arch_entry *entry)
 {
 	struct hp_insn insn;

@@ -205,3 +205,24 @@ int hp_text__first_branch(const uint8_t *code, size_t len, uint64_t from, struct
 	}
 	return -ENOENT;
 }
+
+int hp_text__stack_depth(const uint8_t *code, size_t len, uint64_t at, uint64_t *depth)
+{
+	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+	ZydisDecodedInstruction zi;
+	ZydisDecoder decoder;
+	uint64_t offset = 0;
+
+	*depth = 0;
+	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+	for (; offset < at; offset += zi.length) {
+		if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, code + offset, len - offset, &zi,
+							 operands)))
+			return -ENOENT;
+		/* Nothing turns a nop into a jump here, as static keys of the kernel do. */
+		if (zi.meta.category != ZYDIS_CATEGORY_NOP &&
+		    zi.meta.category != ZYDIS_CATEGORY_WIDENOP && !passes(&zi, operands, depth))
+			return -ENOENT;
+	}
+	return offset == at ? 0 : -ENOENT;
+}

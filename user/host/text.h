@@ -70,4 +70,10 @@ struct hp_text_place {
 int hp_text__first_branch(const uint8_t *code, size_t len, uint64_t from,
 			  struct hp_text_place *out);
 
+/*
+ * How many bytes the function has on the stack, above its return address, at offset @at: *@depth.
+ * Straight-line code from its start to there, else -ENOENT: nobody knows. @code holds at least that.
+ */
+int hp_text__stack_depth(const uint8_t *code, size_t len, uint64_t at, uint64_t *depth);
+
 #endif

@@ -295,11 +295,12 @@ static int attach(struct hp_observer *obs, const struct hp_point *point, uint32_
 
 	armed->offset = point->offset;
 	if (point->path) {
-		const struct bpf_program *count = point->role == HP_POINT_NEW_ENTRY
+		const struct bpf_program *count = point->callers
 							  ? obs->skel->progs.count_callers_uprobe
 							  : obs->skel->progs.count_uprobe;
 		struct hp_place place = hp_observer__place(obs, slot);
 
+		place.depth = point->depth;
 		armed->method = HP_METHOD_UPROBE;
 		return hp_probe__attach_uprobe(&obs->points[slot].entry, template_of(obs, count),
 					       point, &place, err);

@@ -38,6 +38,8 @@ struct hp_point {
 	 */
 	const char *path;
 	uint64_t file_offset;
+	bool callers;	/* and told apart by their return address, which lies */
+	uint64_t depth; /* so many bytes up the stack */
 };
 
 /*

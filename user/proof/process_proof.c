@@ -93,15 +93,20 @@ static int arm_file(struct process_proof *proof, const struct hp_process *proces
 	for (size_t i = 0; i < proof->meta->forward_count; i++) {
 		struct hp_error *obstacle = &probed->obstacles[i];
 		struct hp_point point = { .role = role, .path = probed->file.path };
+		struct hp_proc_point place;
 
 		snprintf(point.symbol, sizeof(point.symbol), "%s",
 			 role == HP_POINT_NEW_ENTRY ? proof->meta->forward[i].replacement
 						    : proof->meta->forward[i].target);
-		if (hp_proc__point(proof->proc, process, i, role, &point.file_offset, obstacle))
+		if (hp_proc__point(proof->proc, process, i, role, &place, obstacle)) {
 			hp_fail(obstacle, HP_E_ATTACH, "the place of the probe is not in the file");
-		else
-			hp_observer__arm(hp_watch__observer(proof->watch),
-					 slot_of(proof, probed, i), &point, false, NULL, obstacle);
+			continue;
+		}
+		point.file_offset = place.file_offset;
+		point.callers = place.callers;
+		point.depth = place.depth;
+		hp_observer__arm(hp_watch__observer(proof->watch), slot_of(proof, probed, i),
+				 &point, false, NULL, obstacle);
 	}
 	return 0;
 }
@@ -134,6 +139,16 @@ static int add_new(struct process_proof *proof, struct hp_error *err)
 	return ret;
 }
 
+/* The file that has the point of that role. */
+static void file_of(const struct hp_process_row *row, enum hp_point_role role,
+		    struct hp_proc_file *file)
+{
+	if (role == HP_POINT_NEW_ENTRY)
+		*file = row->hotfix_file;
+	else
+		hp_proc__target_file(&row->record.process, file);
+}
+
 /* The calls of the process at one role's point; false with @why when they could not be counted. */
 static bool count(struct process_proof *proof, const struct hp_process_row *row, size_t i,
 		  enum hp_point_role role, uint64_t *calls, char *why, size_t size)
@@ -142,10 +157,7 @@ static bool count(struct process_proof *proof, const struct hp_process_row *row,
 	struct probed_file *probed;
 	uint64_t lost = 0;
 
-	if (role == HP_POINT_NEW_ENTRY)
-		file = row->hotfix_file;
-	else
-		hp_proc__target_file(&row->record.process, &file);
+	file_of(row, role, &file);
 	probed = find_file(proof, &file, role);
 	*calls = HP_COUNT_UNKNOWN;
 	if (!probed)
@@ -163,26 +175,29 @@ static bool count(struct process_proof *proof, const struct hp_process_row *row,
 	return false;
 }
 
-/* Who called the replacement. What cannot be found out is left out: the calls are counted. */
-static void find_callers(struct process_proof *proof, struct hp_process_row *row, size_t i,
-			 const struct hp_maps *maps)
+/* Who called there. What cannot be found out is left out: the calls are counted. */
+static void find_callers(struct process_proof *proof, const struct hp_process_row *row, size_t i,
+			 enum hp_point_role role, const struct hp_maps *maps,
+			 struct hp_process_callers *out)
 {
-	const struct probed_file *probed = find_file(proof, &row->hotfix_file, HP_POINT_NEW_ENTRY);
-	struct hp_process_target *t = &row->targets[i];
 	pid_t pid = row->record.process.pid;
 	_cleanup_free_ struct hp_caller *seen = NULL;
+	const struct probed_file *probed;
+	struct hp_proc_file file;
 	size_t count = 0;
 
+	file_of(row, role, &file);
+	probed = find_file(proof, &file, role);
 	if (!probed || probed->obstacles[i].reason != HP_E_NONE ||
 	    hp_observer__read_process_callers(hp_watch__observer(proof->watch),
-					      slot_of(proof, probed, i), HP_POINT_NEW_ENTRY,
-					      HP_PM_ACTIVE, pid, &seen, &count))
+					      slot_of(proof, probed, i), role, HP_PM_ACTIVE, pid,
+					      &seen, &count))
 		return;
-	t->callers = calloc(count + 1, sizeof(*t->callers));
-	for (size_t c = 0; t->callers && c < count; c++) {
-		hp_proc__where(proof->proc, pid, maps, seen[c].address, &t->callers[c].where);
-		t->callers[c].calls = seen[c].calls;
-		t->caller_count++;
+	out->list = calloc(count + 1, sizeof(*out->list));
+	for (size_t c = 0; out->list && c < count; c++) {
+		hp_proc__where(proof->proc, pid, maps, seen[c].address, &out->list[c].where);
+		out->list[c].calls = seen[c].calls;
+		out->count++;
 	}
 }
 
@@ -190,11 +205,15 @@ static void find_all_callers(struct process_proof *proof, struct hp_process_row 
 {
 	struct hp_maps maps = { 0 };
 
-	if (!row->targets || !row->hotfix_file.inode ||
-	    hp_maps__read(&maps, row->record.process.pid))
+	if (!row->targets || hp_maps__read(&maps, row->record.process.pid))
 		return;
-	for (size_t i = 0; i < proof->meta->forward_count; i++)
-		find_callers(proof, row, i, &maps);
+	for (size_t i = 0; i < proof->meta->forward_count; i++) {
+		struct hp_process_target *t = &row->targets[i];
+
+		if (row->hotfix_file.inode)
+			find_callers(proof, row, i, HP_POINT_NEW_ENTRY, &maps, &t->callers);
+		find_callers(proof, row, i, HP_POINT_OLD_BODY, &maps, &t->stale_callers);
+	}
 	hp_maps__free(&maps);
 }
 

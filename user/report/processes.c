@@ -21,6 +21,12 @@ static const char *const state_names[] = {
 	[HP_PROC_ALTERED] = "altered",
 };
 
+static void free_target(struct hp_process_target *target)
+{
+	free(target->callers.list);
+	free(target->stale_callers.list);
+}
+
 void hp_processes_report__free(struct hp_processes_report *report)
 {
 	for (size_t i = 0; i < report->count; i++) {
@@ -28,7 +34,7 @@ void hp_processes_report__free(struct hp_processes_report *report)
 
 		for (size_t t = 0; targets && t < hp_hotfix__meta(report->hotfix)->forward_count;
 		     t++)
-			free(targets[t].callers);
+			free_target(&targets[t]);
 		free(targets);
 	}
 	free(report->rows);
@@ -118,12 +124,12 @@ static json_t *calls(const struct hp_process_target *t)
 	return count(t->redirected + t->stale);
 }
 
-static json_t *callers_json(const struct hp_process_target *t)
+static json_t *callers_json(const struct hp_process_callers *callers)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < t->caller_count; i++) {
-		const struct hp_process_caller *c = &t->callers[i];
+	for (size_t i = 0; i < callers->count; i++) {
+		const struct hp_process_caller *c = &callers->list[i];
 
 		hp_json_append(&array, json_pack("{s:o,s:o,s:o,s:o,s:I}", "object",
 						 hp_json_text_or_null(c->where.object), "address",
@@ -150,12 +156,13 @@ static json_t *targets_json(const struct hp_processes_report *report,
 					 "read_back", t->read_back.reason);
 
 		if (item && report->action == HP_ACTION_VERIFY &&
-		    json_object_update_new(item,
-					   json_pack("{s:o,s:o,s:o,s:s,s:s,s:o}", "calls", calls(t),
-						     "redirected", count(t->redirected), "stale",
-						     count(t->stale), "verdict",
-						     hp_verdict__name(t->verdict), "reason",
-						     t->reason, "callers", callers_json(t)))) {
+		    json_object_update_new(
+			    item,
+			    json_pack("{s:o,s:o,s:o,s:s,s:s,s:o,s:o}", "calls", calls(t),
+				      "redirected", count(t->redirected), "stale", count(t->stale),
+				      "verdict", hp_verdict__name(t->verdict), "reason", t->reason,
+				      "callers", callers_json(&t->callers), "stale_callers",
+				      callers_json(&t->stale_callers)))) {
 			json_decref(item);
 			item = NULL;
 		}

@@ -15,7 +15,7 @@
 #include "observe/verdict.h"
 #include "report/verify.h"
 
-/* Who called the replacement, and how often. */
+/* Who called, and how often. */
 struct hp_process_caller {
 	struct hp_proc_where where;
 	uint64_t calls;
@@ -23,8 +23,11 @@ struct hp_process_caller {
 
 /* What was seen of one target in one process. */
 struct hp_process_target {
-	struct hp_process_caller *callers; /* owned; of calls that are in none it is not known */
-	size_t caller_count;
+	struct hp_process_callers {
+		struct hp_process_caller
+			*list; /* owned; of calls that are in none it is not known */
+		size_t count;
+	} callers, stale_callers; /* of the replacement, of the old body */
 	struct hp_read_back read_back;
 	uint64_t redirected, stale; /* HP_COUNT_UNKNOWN when they were not counted */
 	enum hp_verdict verdict;

@@ -110,30 +110,37 @@ static int add_targets(struct libscols_table *table, const struct hp_processes_r
 	return ret;
 }
 
-static void print_callers(const struct hp_processes_report *report, FILE *out)
+static void print_callers(const struct hp_process_callers *callers, const char *what,
+			  const char *target, pid_t pid, FILE *out)
+{
+	if (callers->count)
+		fprintf(out, "%s of process %d was called%s from\n", target, pid, what);
+	for (size_t i = 0; i < callers->count; i++) {
+		const struct hp_process_caller *c = &callers->list[i];
+		const struct hp_proc_where *w = &c->where;
+
+		fprintf(out, "  %s+0x%" PRIx64, *w->object ? w->object : "memory of no file",
+			w->address);
+		if (*w->symbol)
+			fprintf(out, " %s+0x%" PRIx64, w->symbol, w->offset);
+		fprintf(out, ": %" PRIu64 " call%s\n", c->calls, c->calls == 1 ? "" : "s");
+	}
+}
+
+static void print_details(const struct hp_processes_report *report, FILE *out)
 {
 	const struct hp_hotfix_meta *meta = hp_hotfix__meta(report->hotfix);
 
 	for (size_t r = 0; r < report->count; r++) {
 		const struct hp_process_row *row = &report->rows[r];
+		pid_t pid = row->record.process.pid;
 
 		for (size_t t = 0; row->targets && t < meta->forward_count; t++) {
 			const struct hp_process_target *target = &row->targets[t];
 
-			if (target->caller_count)
-				fprintf(out, "%s of process %d was called from\n",
-					meta->forward[t].target, row->record.process.pid);
-			for (size_t i = 0; i < target->caller_count; i++) {
-				const struct hp_process_caller *c = &target->callers[i];
-				const struct hp_proc_where *w = &c->where;
-
-				fprintf(out, "  %s+0x%" PRIx64,
-					*w->object ? w->object : "memory of no file", w->address);
-				if (*w->symbol)
-					fprintf(out, " %s+0x%" PRIx64, w->symbol, w->offset);
-				fprintf(out, ": %" PRIu64 " call%s\n", c->calls,
-					c->calls == 1 ? "" : "s");
-			}
+			print_callers(&target->callers, "", meta->forward[t].target, pid, out);
+			print_callers(&target->stale_callers, ", past the replacement,",
+				      meta->forward[t].target, pid, out);
 		}
 	}
 }
@@ -164,7 +171,7 @@ int hp_processes_report__print(const struct hp_processes_report *report, FILE *o
 	if (!report->count)
 		fprintf(out, "No process runs code of that file.\n");
 	if (report->verbose)
-		print_callers(report, out);
+		print_details(report, out);
 	if (report->unreadable)
 		fprintf(out, "%zu mappings could not be looked at.\n", report->unreadable);
 	if (report->action == HP_ACTION_VERIFY)

@@ -133,7 +133,7 @@ void hp_proc__target_file(const struct hp_process *process, struct hp_proc_file 
 }
 
 static int old_body(struct hp_proc *proc, const struct hp_process *process,
-		    const struct hp_forward *f, uint64_t *file_offset, struct hp_error *err)
+		    const struct hp_forward *f, struct hp_proc_point *out, struct hp_error *err)
 {
 	struct hp_map map = { .start = process->start,
 			      .end = process->end,
@@ -168,19 +168,23 @@ static int old_body(struct hp_proc *proc, const struct hp_process *process,
 			f->target);
 	if (ret)
 		return hp_fail(err, HP_E_ATTACH, "part of %s is no code", f->target);
-	return hp_elf__offset(target, f->address + offset, file_offset);
+	out->callers = !hp_arch__stack_depth(code, f->size, offset, &out->depth);
+	return hp_elf__offset(target, f->address + offset, &out->file_offset);
 }
 
 int hp_proc__point(struct hp_proc *proc, const struct hp_process *process, size_t i,
-		   enum hp_point_role role, uint64_t *file_offset, struct hp_error *err)
+		   enum hp_point_role role, struct hp_proc_point *out, struct hp_error *err)
 {
 	const struct hp_forward *f = &hp_hotfix__meta(proc->hotfix)->forward[i];
 
+	memset(out, 0, sizeof(*out));
 	switch (role) {
 	case HP_POINT_NEW_ENTRY:
-		return hp_elf__offset(hp_hotfix__elf(proc->hotfix), f->new_address, file_offset);
+		out->callers = true;
+		return hp_elf__offset(hp_hotfix__elf(proc->hotfix), f->new_address,
+				      &out->file_offset);
 	case HP_POINT_OLD_BODY:
-		return old_body(proc, process, f, file_offset, err);
+		return old_body(proc, process, f, out, err);
 	default:
 		return hp_fail(err, HP_E_INTERNAL, "no probe stands at a patched entry");
 	}

@@ -70,8 +70,14 @@ int hp_proc__look(struct hp_proc *proc, const struct hp_process *process, struct
  * hotfix, HP_POINT_OLD_BODY in that of the target, behind the overwritten bytes. Never at the
  * entry. Fails with the reason when there is no such place.
  */
+struct hp_proc_point {
+	uint64_t file_offset;
+	bool callers;	/* it is known where the return address is: */
+	uint64_t depth; /* so many bytes up the stack */
+};
+
 int hp_proc__point(struct hp_proc *proc, const struct hp_process *process, size_t i,
-		   enum hp_point_role role, uint64_t *file_offset, struct hp_error *err);
+		   enum hp_point_role role, struct hp_proc_point *out, struct hp_error *err);
 
 #define HP_PROC_RETURNS_MAX 64
 
