@@ -8,10 +8,8 @@
 static void add_site(struct hp_verify_target *t, uint64_t address, enum hp_site_kind kind,
 		     uint64_t redirected, uint64_t stale)
 {
-	struct hp_verify_site *site;
+	struct hp_verify_site *site = hp_call_sites__add(&t->call_sites);
 
-	t->sites = realloc(t->sites, (t->site_count + 1) * sizeof(*t->sites));
-	site = &t->sites[t->site_count++];
 	*site = (struct hp_verify_site){
 		.address = address,
 		.symbol = kind == HP_SITE_UNKNOWN ? NULL : strdup("caller"),
@@ -41,8 +39,7 @@ static void fill_target(struct hp_verify_target *t)
 		.scoped = 900,
 		.switched = 132,
 		.total = 132,
-		.sites_known = true,
-		.by_pointer = true,
+		.call_sites = { .known = true, .by_pointer = true },
 		.verdict = HP_VERDICT_LIVE,
 		.reason = "1000 calls, all redirected",
 	};
@@ -92,7 +89,7 @@ static void totals_of_call_sites(void **state)
 {
 	struct hp_verify_report *report = *state;
 	struct hp_verify_target *t = &report->targets[0];
-	struct hp_site_totals totals = hp_verify_target__sites(t);
+	struct hp_site_totals totals = hp_call_sites__totals(&t->call_sites);
 
 	assert_int_equal(totals.known, 3);
 	assert_int_equal(totals.countable, 2);
@@ -101,8 +98,8 @@ static void totals_of_call_sites(void **state)
 	assert_int_equal(totals.dynamic, 1);
 
 	/* A site that was redirected and stale was exercised; redirected it is not. */
-	t->sites[0].stale = 1;
-	totals = hp_verify_target__sites(t);
+	t->call_sites.list[0].stale = 1;
+	totals = hp_call_sites__totals(&t->call_sites);
 	assert_int_equal(totals.exercised, 1);
 	assert_int_equal(totals.redirected, 0);
 }
@@ -155,7 +152,7 @@ static void text_tells_what_is_wrong(void **state)
 	t->verdict = HP_VERDICT_STALE;
 	t->stale = 7;
 	strcpy(t->reason, "7 calls ran the old body, 1000 redirected");
-	t->sites[0].stale = 7;
+	t->call_sites.list[0].stale = 7;
 	hp_verify_report__finish(report);
 	text = print(report, false, 0);
 	assert_contains(text, "\nstale  fix_getpgid: vmlinux/do_other -> new_getpgid\n"
@@ -259,7 +256,7 @@ static void json_is_as_published(void **state)
 	*t->target.replacement = '\0';
 	t->target.old_addr = t->target.new_addr = 0;
 	t->total = t->switched = 0;
-	t->sites_known = false;
+	t->call_sites.known = false;
 	t->redirected = t->stale = t->scoped = HP_COUNT_UNKNOWN;
 	t->verdict = HP_VERDICT_UNKNOWN;
 	report->exercise = (struct hp_exercise_result){ 0 };

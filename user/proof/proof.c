@@ -265,7 +265,7 @@ static void decide_target(const struct hp_proof *proof, size_t i,
 			  struct hp_verify_target *out)
 {
 	const struct hp_watch_point *redirected = &seen->point[HP_POINT_NEW_ENTRY];
-	struct hp_site_totals sites = hp_verify_target__sites(out);
+	struct hp_site_totals sites = hp_call_sites__totals(&out->call_sites);
 	const char *why_not =
 		redirect->moved ?: obstacle(&proof->targets[i], redirect, redirected, old_body);
 	struct hp_evidence evidence = {
@@ -286,8 +286,8 @@ static void decide_target(const struct hp_proof *proof, size_t i,
 		.misses_unknown = out->misses == HP_COUNT_UNKNOWN,
 		.min_calls = proof->opts.min_calls,
 		.min_coverage = proof->opts.min_coverage,
-		.sites_obstacle = out->sites_known ? NULL : out->sites_reason,
-		.sites_known = out->sites_known ? sites.countable : 0,
+		.sites_obstacle = out->call_sites.known ? NULL : out->call_sites.reason,
+		.sites_known = out->call_sites.known ? sites.countable : 0,
 		.sites_redirected = sites.redirected,
 		.superseded_by = proof->targets[i].superseded_by,
 		.superseding = successor,

@@ -149,18 +149,6 @@ void hp_sites__close(struct hp_sites *s)
 	free(s);
 }
 
-static struct hp_verify_site *add_site(struct hp_verify_target *t)
-{
-	struct hp_verify_site *grown = realloc(t->sites, (t->site_count + 1) * sizeof(*grown));
-
-	if (!grown)
-		return NULL;
-	t->sites = grown;
-	grown += t->site_count++;
-	memset(grown, 0, sizeof(*grown));
-	return grown;
-}
-
 static int add_static(struct hp_verify_target *out, const struct hp_target_sites *known)
 {
 	for (size_t i = 0; i < known->count; i++) {
@@ -169,7 +157,7 @@ static int add_static(struct hp_verify_target *out, const struct hp_target_sites
 
 		if (!from->confirmed)
 			continue;
-		to = add_site(out);
+		to = hp_call_sites__add(&out->call_sites);
 		if (!to)
 			return -ENOMEM;
 		to->address = from->address;
@@ -182,14 +170,6 @@ static int add_static(struct hp_verify_target *out, const struct hp_target_sites
 	return 0;
 }
 
-static struct hp_verify_site *find_site(struct hp_verify_target *t, uint64_t address)
-{
-	for (size_t i = 0; i < t->site_count; i++)
-		if (t->sites[i].address == address)
-			return &t->sites[i];
-	return NULL;
-}
-
 /* The site of a call that returns to @address: a known one, or a new one seen at run time only. */
 static struct hp_verify_site *site_of_caller(struct hp_sites *s, size_t i, uint64_t address,
 					     struct hp_verify_target *out)
@@ -199,14 +179,14 @@ static struct hp_verify_site *site_of_caller(struct hp_sites *s, size_t i, uint6
 	struct hp_symbol symbol;
 
 	if (s->found && !hp_callsites__match(s->found, i, address, &match)) {
-		site = find_site(out, match.site->address);
+		site = hp_call_sites__at(&out->call_sites, NULL, match.site->address);
 		if (site)
 			site->countable = true; /* a jump, told by the one function that has it */
 	}
-	site = site ?: find_site(out, address);
+	site = site ?: hp_call_sites__at(&out->call_sites, NULL, address);
 	if (site)
 		return site;
-	site = add_site(out);
+	site = hp_call_sites__add(&out->call_sites);
 	if (!site)
 		return NULL;
 	site->address = address;
@@ -225,24 +205,25 @@ static void explain(struct hp_sites *s, const struct hp_target_sites *known,
 	size_t used;
 
 	if (out->target.exclusive) {
-		snprintf(out->sites_reason, sizeof(out->sites_reason),
+		snprintf(out->call_sites.reason, sizeof(out->call_sites.reason),
 			 "calls inside a BPF program are not looked for");
 		return;
 	}
 	if (!known) {
-		snprintf(out->sites_reason, sizeof(out->sites_reason), "%.*s",
-			 (int)sizeof(out->sites_reason) - 1,
+		snprintf(out->call_sites.reason, sizeof(out->call_sites.reason), "%.*s",
+			 (int)sizeof(out->call_sites.reason) - 1,
 			 s->error.reason ? s->error.message : "they were not looked for");
 		return;
 	}
-	out->by_pointer = known->address_taken != 0;
-	out->pointers_unseen = known->pointers_unseen;
-	out->sites_known = known->blind_count == 0;
-	used = (size_t)snprintf(out->sites_reason, sizeof(out->sites_reason), "%s",
+	out->call_sites.by_pointer = known->address_taken != 0;
+	out->call_sites.pointers_unseen = known->pointers_unseen;
+	out->call_sites.known = known->blind_count == 0;
+	used = (size_t)snprintf(out->call_sites.reason, sizeof(out->call_sites.reason), "%s",
 				known->blind_count ? "could not look into" : "");
-	for (size_t i = 0; i < known->blind_count && used < sizeof(out->sites_reason); i++)
-		used += (size_t)snprintf(out->sites_reason + used, sizeof(out->sites_reason) - used,
-					 "%s %s", i ? "," : "", known->blind[i]);
+	for (size_t i = 0; i < known->blind_count && used < sizeof(out->call_sites.reason); i++)
+		used += (size_t)snprintf(out->call_sites.reason + used,
+					 sizeof(out->call_sites.reason) - used, "%s %s",
+					 i ? "," : "", known->blind[i]);
 }
 
 int hp_sites__fill(struct hp_sites *s, size_t i, const struct hp_watch_point *redirected,

@@ -92,8 +92,8 @@ static void print_details(const struct hp_verify_target *t, FILE *out)
 		hp_format__count(t->misses).s);
 	if (t->total)
 		fprintf(out, ", reach %u/%u", t->switched, t->total);
-	if (t->sites_known) {
-		struct hp_site_totals sites = hp_verify_target__sites(t);
+	if (t->call_sites.known) {
+		struct hp_site_totals sites = hp_call_sites__totals(&t->call_sites);
 
 		fprintf(out, ", call sites redirected %u of %u", sites.redirected, sites.countable);
 	}

@@ -3,6 +3,7 @@
 #include "report/verify.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "report/json.h"
 
@@ -19,12 +20,12 @@ static const char *const kind_names[] = {
 	[HP_SITE_COND] = "cond",
 };
 
-struct hp_site_totals hp_verify_target__sites(const struct hp_verify_target *target)
+struct hp_site_totals hp_call_sites__totals(const struct hp_call_sites *sites)
 {
 	struct hp_site_totals totals = { 0 };
 
-	for (size_t i = 0; i < target->site_count; i++) {
-		const struct hp_verify_site *site = &target->sites[i];
+	for (size_t i = 0; i < sites->count; i++) {
+		const struct hp_verify_site *site = &sites->list[i];
 
 		if (!site->found_static) {
 			totals.dynamic++;
@@ -40,6 +41,39 @@ struct hp_site_totals hp_verify_target__sites(const struct hp_verify_target *tar
 	return totals;
 }
 
+void hp_call_sites__free(struct hp_call_sites *sites)
+{
+	for (size_t i = 0; i < sites->count; i++) {
+		free(sites->list[i].object);
+		free(sites->list[i].symbol);
+	}
+	free(sites->list);
+}
+
+struct hp_verify_site *hp_call_sites__add(struct hp_call_sites *sites)
+{
+	struct hp_verify_site *grown = realloc(sites->list, (sites->count + 1) * sizeof(*grown));
+
+	if (!grown)
+		return NULL;
+	sites->list = grown;
+	grown += sites->count++;
+	memset(grown, 0, sizeof(*grown));
+	return grown;
+}
+
+struct hp_verify_site *hp_call_sites__at(const struct hp_call_sites *sites, const char *object,
+					 uint64_t address)
+{
+	for (size_t i = 0; i < sites->count; i++) {
+		struct hp_verify_site *site = &sites->list[i];
+
+		if (site->address == address && !strcmp(site->object ?: "", object ?: ""))
+			return site;
+	}
+	return NULL;
+}
+
 void hp_verify_report__finish(struct hp_verify_report *report)
 {
 	report->verdict = report->target_count ? HP_VERDICT_LIVE : HP_VERDICT_ABSENT;
@@ -53,9 +87,7 @@ void hp_verify_report__free(struct hp_verify_report *report)
 	for (size_t i = 0; i < report->target_count; i++) {
 		struct hp_verify_target *target = &report->targets[i];
 
-		for (size_t j = 0; j < target->site_count; j++)
-			free(target->sites[j].symbol);
-		free(target->sites);
+		hp_call_sites__free(&target->call_sites);
 	}
 	free(report->targets);
 	*report = (struct hp_verify_report){ 0 };
@@ -91,32 +123,40 @@ static json_t *points_json(const struct hp_verify_target *target)
 
 static json_t *site_json(const struct hp_verify_site *site)
 {
-	return json_pack("{s:o, s:o, s:I, s:s, s:s, s:b, s:I, s:I}", "address",
-			 hp_json_address(site->address), "symbol", hp_json_text(site->symbol),
-			 "offset", (json_int_t)site->offset, "kind", kind_names[site->kind],
-			 "found", site->found_static ? "static" : "dynamic", "countable",
-			 site->countable, "redirected", (json_int_t)site->redirected, "stale",
-			 (json_int_t)site->stale);
+	json_t *item =
+		json_pack("{s:o, s:o, s:I, s:s, s:s, s:b, s:I, s:I}", "address",
+			  hp_json_address(site->address), "symbol", hp_json_text(site->symbol),
+			  "offset", (json_int_t)site->offset, "kind", kind_names[site->kind],
+			  "found", site->found_static ? "static" : "dynamic", "countable",
+			  site->countable, "redirected", (json_int_t)site->redirected, "stale",
+			  (json_int_t)site->stale);
+
+	if (item && site->object &&
+	    json_object_set_new(item, "object", hp_json_text(site->object))) {
+		json_decref(item);
+		item = NULL;
+	}
+	return item;
 }
 
-static json_t *sites_json(const struct hp_verify_target *target)
+json_t *hp_call_sites__json(const struct hp_call_sites *sites)
 {
-	struct hp_site_totals totals = hp_verify_target__sites(target);
-	bool known = target->sites_known;
+	struct hp_site_totals totals = hp_call_sites__totals(sites);
+	bool known = sites->known;
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < target->site_count; i++)
-		hp_json_append(&list, site_json(&target->sites[i]));
+	for (size_t i = 0; i < sites->count; i++)
+		hp_json_append(&list, site_json(&sites->list[i]));
 	return json_pack("{s:o, s:o, s:o, s:o, s:i, s:o, s:o, s:o}", "known",
 			 count_or_null(known ? totals.known : HP_COUNT_UNKNOWN), "countable",
 			 count_or_null(known ? totals.countable : HP_COUNT_UNKNOWN), "exercised",
 			 count_or_null(known ? totals.exercised : HP_COUNT_UNKNOWN), "redirected",
 			 count_or_null(known ? totals.redirected : HP_COUNT_UNKNOWN), "dynamic",
 			 (int)totals.dynamic, "by_pointer",
-			 !known || (!target->by_pointer && target->pointers_unseen)
+			 !known || (!sites->by_pointer && sites->pointers_unseen)
 				 ? json_null()
-				 : json_boolean(target->by_pointer),
-			 "reason", hp_json_text_or_null(target->sites_reason), "list", list);
+				 : json_boolean(sites->by_pointer),
+			 "reason", hp_json_text_or_null(sites->reason), "list", list);
 }
 
 static json_t *target_json(const struct hp_verify_target *t)
@@ -147,8 +187,8 @@ static json_t *target_json(const struct hp_verify_target *t)
 
 			 "redirect", "state", hp_redirect_name(t->read_back.redirect), "reason",
 			 hp_json_text_or_null(t->read_back.reason), "points", points_json(t),
-			 "call_sites", sites_json(t), "verdict", hp_verdict__name(t->verdict),
-			 "reason", hp_json_text(t->reason));
+			 "call_sites", hp_call_sites__json(&t->call_sites), "verdict",
+			 hp_verdict__name(t->verdict), "reason", hp_json_text(t->reason));
 }
 
 json_t *hp_verify_report__body(const struct hp_verify_report *report)

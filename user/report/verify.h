@@ -19,6 +19,7 @@
 
 /* A call site of a target. */
 struct hp_verify_site {
+	char *object;	  /* the file's name, owned; NULL: of the kernel or a module */
 	uint64_t address; /* of the instruction; of the return address for HP_SITE_UNKNOWN */
 	char *symbol;	  /* the function around it, owned, NULL when unknown */
 	uint64_t offset;  /* into that function */
@@ -31,6 +32,16 @@ struct hp_verify_site {
 	bool countable;
 	uint64_t redirected;
 	uint64_t stale;
+};
+
+/* What is known about the call sites of one target. */
+struct hp_call_sites {
+	struct hp_verify_site *list; /* owned */
+	size_t count;
+	bool known;	      /* static call sites were looked for and found out */
+	bool by_pointer;      /* the target's address is taken: it may be called through pointers */
+	bool pointers_unseen; /* it may be taken in data that could not be searched, too */
+	char reason[160];     /* why static call sites are not known */
 };
 
 /* How one point of a target was observed. */
@@ -58,12 +69,7 @@ struct hp_verify_target {
 	uint32_t switched; /* reach; 0 of 0 when it is not known */
 	uint32_t total;
 
-	struct hp_verify_site *sites; /* owned */
-	size_t site_count;
-	bool sites_known;     /* static call sites were looked for and found out */
-	bool by_pointer;      /* the target's address is taken: it may be called through pointers */
-	bool pointers_unseen; /* it may be taken in data that could not be searched, too */
-	char sites_reason[160]; /* why static call sites are not known */
+	struct hp_call_sites call_sites;
 
 	enum hp_verdict verdict;
 	char reason[HP_VERDICT_REASON_MAX];
@@ -97,7 +103,18 @@ struct hp_site_totals {
 	uint32_t dynamic;    /* seen at run time only */
 };
 
-struct hp_site_totals hp_verify_target__sites(const struct hp_verify_target *target);
+struct hp_site_totals hp_call_sites__totals(const struct hp_call_sites *sites);
+void hp_call_sites__free(struct hp_call_sites *sites);
+/* One more, all zero; NULL: out of memory. */
+struct hp_verify_site *hp_call_sites__add(struct hp_call_sites *sites);
+/* The site at @address of @object (NULL: the kernel), or NULL. */
+struct hp_verify_site *hp_call_sites__at(const struct hp_call_sites *sites, const char *object,
+					 uint64_t address);
+/* As all reports have it; NULL: out of memory. */
+json_t *hp_call_sites__json(const struct hp_call_sites *sites);
+/* A line of text, or two, without indentation at @indent. */
+void hp_call_sites__print(const struct hp_call_sites *sites, FILE *out, const char *indent);
+void hp_verify_site__print(const struct hp_verify_site *site, FILE *out, const char *indent);
 
 /* The worst verdict of all targets (absent when there is none), and the exit status it stands for. */
 void hp_verify_report__finish(struct hp_verify_report *report);

@@ -54,7 +54,7 @@ static const char *const kind_names[] = {
 
 static int add_row(struct libscols_table *table, const struct hp_verify_target *t)
 {
-	struct hp_site_totals sites = hp_verify_target__sites(t);
+	struct hp_site_totals sites = hp_call_sites__totals(&t->call_sites);
 	struct libscols_line *line = scols_table_new_line(table, NULL);
 	char target[HP_SYMBOL_MAX + 32], reach[32] = "-", coverage[32] = "-";
 	const char *verdict = hp_verdict__name(t->verdict);
@@ -69,7 +69,7 @@ static int add_row(struct libscols_table *table, const struct hp_verify_target *
 		snprintf(target, sizeof(target), "%s", t->target.symbol);
 	if (t->total)
 		snprintf(reach, sizeof(reach), "%u/%u", t->switched, t->total);
-	if (t->sites_known)
+	if (t->call_sites.known)
 		snprintf(coverage, sizeof(coverage), "%u/%u", sites.redirected, sites.countable);
 
 	ret |= scols_line_set_data(line, COL_LIVEPATCH, t->target.hotfix);
@@ -135,9 +135,13 @@ static void print_points(const struct hp_verify_target *t, FILE *out)
 	}
 }
 
-static void print_site(const struct hp_verify_site *site, FILE *out)
+void hp_verify_site__print(const struct hp_verify_site *site, FILE *out, const char *indent)
 {
-	fprintf(out, "      0x%016" PRIx64 " ", site->address);
+	fputs(indent, out);
+	if (site->object)
+		fprintf(out, "%s+0x%" PRIx64 " ", site->object, site->address);
+	else
+		fprintf(out, "0x%016" PRIx64 " ", site->address);
 	if (site->symbol)
 		fprintf(out, "%s+%#" PRIx64 "  ", site->symbol, site->offset);
 	fputs(kind_names[site->kind], out);
@@ -152,29 +156,34 @@ static void print_site(const struct hp_verify_site *site, FILE *out)
 			site->stale);
 }
 
+void hp_call_sites__print(const struct hp_call_sites *sites, FILE *out, const char *indent)
+{
+	struct hp_site_totals totals = hp_call_sites__totals(sites);
+
+	if (!sites->known)
+		fprintf(out, "%scall sites not known: %s\n", indent,
+			sites->reason[0] ? sites->reason : "they were not looked for");
+	else
+		fprintf(out,
+			"%scall sites: %u known, %u whose calls can be told apart, %u "
+			"exercised, %u redirected%s\n",
+			indent, totals.known, totals.countable, totals.exercised, totals.redirected,
+			sites->by_pointer	 ? "; may be called through pointers"
+			: sites->pointers_unseen ? "; not known whether through pointers too"
+						 : "");
+	if (totals.dynamic)
+		fprintf(out, "%scall sites seen at run time only: %u\n", indent, totals.dynamic);
+}
+
 /* Sites that stand between a target and its verdict "live"; all of them when @all. */
 static void print_sites(const struct hp_verify_report *report, const struct hp_verify_target *t,
 			FILE *out, bool all)
 {
-	struct hp_site_totals totals = hp_verify_target__sites(t);
 	size_t shown = 0, left = 0;
 
-	if (!t->sites_known)
-		fprintf(out, "    call sites not known: %s\n",
-			t->sites_reason[0] ? t->sites_reason : "they were not looked for");
-	else
-		fprintf(out,
-			"    call sites: %u known, %u whose calls can be told apart, %u "
-			"exercised, %u redirected%s\n",
-			totals.known, totals.countable, totals.exercised, totals.redirected,
-			t->by_pointer	     ? "; may be called through pointers"
-			: t->pointers_unseen ? "; not known whether through pointers too"
-					     : "");
-	if (totals.dynamic)
-		fprintf(out, "    call sites seen at run time only: %u\n", totals.dynamic);
-
-	for (size_t i = 0; i < t->site_count; i++) {
-		const struct hp_verify_site *site = &t->sites[i];
+	hp_call_sites__print(&t->call_sites, out, "    ");
+	for (size_t i = 0; i < t->call_sites.count; i++) {
+		const struct hp_verify_site *site = &t->call_sites.list[i];
 		bool idle = site->countable && !site->redirected && !site->stale;
 
 		if (!all && !site->stale && !(report->min_coverage > 0 && idle))
@@ -183,7 +192,7 @@ static void print_sites(const struct hp_verify_report *report, const struct hp_v
 			left++;
 			continue;
 		}
-		print_site(site, out);
+		hp_verify_site__print(site, out, "      ");
 		shown++;
 	}
 	if (left)
