@@ -103,6 +103,9 @@ enum hp_arch_reloc {
 /* What relocation type @type asks for. */
 enum hp_arch_reloc hp_arch__reloc(uint32_t type);
 
+/* True if relocation type @type is of a pointer that calls, and whoever wants the address, go through. */
+bool hp_arch__is_slot(uint32_t type);
+
 /* registers and system calls of a thread that is stopped by ptrace */
 
 struct hp_arch_regs {

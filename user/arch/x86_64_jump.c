@@ -180,3 +180,8 @@ enum hp_arch_reloc hp_arch__reloc(uint32_t type)
 		return HP_RELOC_UNSUPPORTED;
 	}
 }
+
+bool hp_arch__is_slot(uint32_t type)
+{
+	return type == R_X86_64_JUMP_SLOT || type == R_X86_64_GLOB_DAT;
+}

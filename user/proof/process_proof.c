@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "observe/watch.h"
+#include "proof/process_sites.h"
 
 /* Processes beyond those that are known when the window begins. */
 #define ROOM_FOR_NEW 1024
@@ -201,12 +202,14 @@ static void find_callers(struct process_proof *proof, const struct hp_process_ro
 	}
 }
 
-static void find_all_callers(struct process_proof *proof, struct hp_process_row *row)
+static int find_all_callers(struct process_proof *proof, struct hp_process_sites *sites,
+			    struct hp_process_row *row)
 {
 	struct hp_maps maps = { 0 };
+	int ret;
 
 	if (!row->targets || hp_maps__read(&maps, row->record.process.pid))
-		return;
+		return 0;
 	for (size_t i = 0; i < proof->meta->forward_count; i++) {
 		struct hp_process_target *t = &row->targets[i];
 
@@ -214,7 +217,9 @@ static void find_all_callers(struct process_proof *proof, struct hp_process_row 
 			find_callers(proof, row, i, HP_POINT_NEW_ENTRY, &maps, &t->callers);
 		find_callers(proof, row, i, HP_POINT_OLD_BODY, &maps, &t->stale_callers);
 	}
+	ret = hp_process_sites__fill(sites, row, &maps);
 	hp_maps__free(&maps);
+	return ret;
 }
 
 static void decide(struct process_proof *proof, struct hp_process_row *row, size_t i)
@@ -262,6 +267,7 @@ static int observe(struct process_proof *proof, struct hp_error *err)
 		.role = HP_POINT_NEW_ENTRY,
 		.what = "verifying",
 	};
+	__cleanup(hp_cleanup_hp_process_sites__close) struct hp_process_sites *sites = NULL;
 	struct hp_window_result result;
 	int ret = 0;
 
@@ -279,8 +285,11 @@ static int observe(struct process_proof *proof, struct hp_error *err)
 	report->window_ns = result.ns;
 	report->exercise.command = opts->exercise;
 	report->exercise.status = result.exercise_status;
-	for (size_t i = 0; i < report->count; i++)
-		find_all_callers(proof, &report->rows[i]);
+	ret = hp_process_sites__open(&sites, proof->proc);
+	for (size_t i = 0; i < report->count && !ret; i++)
+		ret = find_all_callers(proof, sites, &report->rows[i]);
+	if (ret)
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	for (size_t i = 0; i < report->count; i++)
 		for (size_t t = 0; report->rows[i].targets && t < proof->meta->forward_count; t++)
 			decide(proof, &report->rows[i], t);

@@ -25,6 +25,7 @@ static void free_target(struct hp_process_target *target)
 {
 	free(target->callers.list);
 	free(target->stale_callers.list);
+	hp_call_sites__free(&target->call_sites);
 }
 
 void hp_processes_report__free(struct hp_processes_report *report)
@@ -158,11 +159,12 @@ static json_t *targets_json(const struct hp_processes_report *report,
 		if (item && report->action == HP_ACTION_VERIFY &&
 		    json_object_update_new(
 			    item,
-			    json_pack("{s:o,s:o,s:o,s:s,s:s,s:o,s:o}", "calls", calls(t),
+			    json_pack("{s:o,s:o,s:o,s:s,s:s,s:o,s:o,s:o}", "calls", calls(t),
 				      "redirected", count(t->redirected), "stale", count(t->stale),
 				      "verdict", hp_verdict__name(t->verdict), "reason", t->reason,
 				      "callers", callers_json(&t->callers), "stale_callers",
-				      callers_json(&t->stale_callers)))) {
+				      callers_json(&t->stale_callers), "call_sites",
+				      hp_call_sites__json(&t->call_sites)))) {
 			json_decref(item);
 			item = NULL;
 		}

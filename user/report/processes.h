@@ -28,6 +28,7 @@ struct hp_process_target {
 			*list; /* owned; of calls that are in none it is not known */
 		size_t count;
 	} callers, stale_callers; /* of the replacement, of the old body */
+	struct hp_call_sites call_sites;
 	struct hp_read_back read_back;
 	uint64_t redirected, stale; /* HP_COUNT_UNKNOWN when they were not counted */
 	enum hp_verdict verdict;

@@ -127,6 +127,18 @@ static void print_callers(const struct hp_process_callers *callers, const char *
 	}
 }
 
+static void print_sites(const struct hp_call_sites *sites, const char *target, pid_t pid, FILE *out)
+{
+	if (!sites->known && !sites->count && !sites->reason[0])
+		return;
+	fprintf(out, "%s of process %d:\n", target, pid);
+	hp_call_sites__print(sites, out, "  ");
+	for (size_t i = 0; i < sites->count; i++)
+		hp_verify_site__print(&sites->list[i], out, "    ");
+	if (sites->unlisted)
+		fprintf(out, "    and %u more, never called\n", sites->unlisted);
+}
+
 static void print_details(const struct hp_processes_report *report, FILE *out)
 {
 	const struct hp_hotfix_meta *meta = hp_hotfix__meta(report->hotfix);
@@ -139,6 +151,7 @@ static void print_details(const struct hp_processes_report *report, FILE *out)
 			const struct hp_process_target *target = &row->targets[t];
 
 			print_callers(&target->callers, "", meta->forward[t].target, pid, out);
+			print_sites(&target->call_sites, meta->forward[t].target, pid, out);
 			print_callers(&target->stale_callers, ", past the replacement,",
 				      meta->forward[t].target, pid, out);
 		}

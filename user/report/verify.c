@@ -22,7 +22,8 @@ static const char *const kind_names[] = {
 
 struct hp_site_totals hp_call_sites__totals(const struct hp_call_sites *sites)
 {
-	struct hp_site_totals totals = { 0 };
+	struct hp_site_totals totals = { .known = sites->unlisted,
+					 .countable = sites->unlisted_countable };
 
 	for (size_t i = 0; i < sites->count; i++) {
 		const struct hp_verify_site *site = &sites->list[i];

@@ -42,6 +42,8 @@ struct hp_call_sites {
 	bool by_pointer;      /* the target's address is taken: it may be called through pointers */
 	bool pointers_unseen; /* it may be taken in data that could not be searched, too */
 	char reason[160];     /* why static call sites are not known */
+	/* Known from code, never called, and left out of the list; of those the countable. */
+	uint32_t unlisted, unlisted_countable;
 };
 
 /* How one point of a target was observed. */

@@ -97,6 +97,13 @@ static void fill_file(struct hp_proc_file *file, const struct hp_map *map, pid_t
 	hp_map__file(map, pid, file->path);
 }
 
+int hp_proc__object(struct hp_proc *proc, pid_t pid, const struct hp_map *map, struct hp_elf **elf,
+		    uint64_t *bias)
+{
+	return hp_objects__get(proc->objects, pid, map, elf, NULL)
+		       ?: hp_elf__bias(*elf, map->start, map->offset, bias);
+}
+
 void hp_proc__where(struct hp_proc *proc, pid_t pid, const struct hp_maps *maps, uint64_t address,
 		    struct hp_proc_where *out)
 {
@@ -107,8 +114,7 @@ void hp_proc__where(struct hp_proc *proc, pid_t pid, const struct hp_maps *maps,
 
 	memset(out, 0, sizeof(*out));
 	out->address = address;
-	if (!base || !map->inode || hp_objects__get(proc->objects, pid, map, &elf, NULL) ||
-	    hp_elf__bias(elf, map->start, map->offset, &bias))
+	if (!base || !map->inode || hp_proc__object(proc, pid, map, &elf, &bias))
 		return;
 	snprintf(out->object, sizeof(out->object), "%.63s", base + 1);
 	out->address = address - bias;

@@ -113,6 +113,13 @@ struct hp_proc_where {
 void hp_proc__where(struct hp_proc *proc, pid_t pid, const struct hp_maps *maps, uint64_t address,
 		    struct hp_proc_where *out);
 
+/*
+ * The file behind @map of process @pid, opened once for all of them and owned by @proc; *@bias is what
+ * is added to its link addresses there. 0 or a negative errno.
+ */
+int hp_proc__object(struct hp_proc *proc, pid_t pid, const struct hp_map *map, struct hp_elf **elf,
+		    uint64_t *bias);
+
 /* The file that @process maps the target from. */
 void hp_proc__target_file(const struct hp_process *process, struct hp_proc_file *file);
 

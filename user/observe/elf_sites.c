@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Call sites of functions in the code of one ELF file. */
+#include "observe/elf_sites.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/arch.h"
+#include "host/text.h"
+#include "observe/code_scan.h"
+
+/* Where a branch, or a pointer that one goes through, leads to a function. */
+struct place {
+	uint64_t address; /* of the function's entry, a linkage stub, or a pointer */
+	size_t function;
+	uint64_t slot; /* of a stub: the pointer that it goes through */
+};
+
+struct places {
+	struct place *list;
+	size_t count;
+	struct hp_address_set set;
+};
+
+struct scan {
+	struct hp_elf_sites *out;
+	struct hp_elf *elf;
+	bool is_own;
+	const struct hp_elf_function *functions;
+	size_t count;
+	struct places entries; /* what direct branches go to */
+	struct places slots;   /* pointers */
+};
+
+static int add_place(struct places *places, uint64_t address, size_t function, uint64_t slot)
+{
+	struct place *grown = realloc(places->list, (places->count + 1) * sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	places->list = grown;
+	grown[places->count++] = (struct place){ address, function, slot };
+	return 0;
+}
+
+static int index_places(struct places *places)
+{
+	_cleanup_free_ uint64_t *addresses = calloc(places->count + 1, sizeof(*addresses));
+
+	if (!addresses)
+		return -ENOMEM;
+	for (size_t i = 0; i < places->count; i++)
+		addresses[i] = places->list[i].address;
+	return hp_address_set__init(&places->set, addresses, places->count);
+}
+
+static const struct place *find_place(const struct places *places, uint64_t address)
+{
+	if (hp_address_set__find(&places->set, address) < 0)
+		return NULL;
+	for (size_t i = 0; i < places->count; i++)
+		if (places->list[i].address == address)
+			return &places->list[i];
+	return NULL;
+}
+
+static void free_places(struct places *places)
+{
+	free(places->list);
+	hp_address_set__free(&places->set);
+}
+
+/* The dynamic symbol table, and its strings. */
+static Elf_Data *dynamic_symbols(struct hp_elf *elf, size_t *strings)
+{
+	GElf_Shdr header;
+	Elf_Scn *section = hp_elf__find_section(elf, ".dynsym", &header);
+
+	if (!section)
+		return NULL;
+	*strings = header.sh_link;
+	return elf_getdata(section, NULL);
+}
+
+int hp_elf_function__init(struct hp_elf_function *function, struct hp_elf *own, uint64_t address)
+{
+	size_t strings = 0;
+	Elf_Data *symbols = dynamic_symbols(own, &strings);
+	GElf_Sym symbol;
+
+	*function = (struct hp_elf_function){ .address = address };
+	for (int i = 0; symbols && gelf_getsym(symbols, i, &symbol); i++) {
+		const char *name = elf_strptr(hp_elf__handle(own), strings, symbol.st_name);
+		char **grown;
+
+		if (!name || !*name || symbol.st_shndx == SHN_UNDEF || symbol.st_value != address)
+			continue;
+		grown = realloc(function->names, (function->name_count + 1) * sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		function->names = grown;
+		grown[function->name_count] = strdup(name);
+		if (!grown[function->name_count++])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+void hp_elf_function__free(struct hp_elf_function *function)
+{
+	for (size_t i = 0; i < function->name_count; i++)
+		free(function->names[i]);
+	free(function->names);
+}
+
+static bool has_name(const struct hp_elf_function *function, const char *name)
+{
+	for (size_t i = 0; i < function->name_count; i++)
+		if (!strcmp(function->names[i], name))
+			return true;
+	return false;
+}
+
+/* What the dynamic linker, or we, write where @rela says: a slot, or the address of a function. */
+static int consider_reloc(struct scan *s, const GElf_Rela *rela, Elf_Data *symbols, size_t strings)
+{
+	uint32_t type = GELF_R_TYPE(rela->r_info);
+	enum hp_arch_reloc kind = hp_arch__reloc(type);
+	const char *name = NULL;
+	GElf_Sym symbol;
+
+	if (kind == HP_RELOC_SYMBOL && symbols &&
+	    gelf_getsym(symbols, (int)GELF_R_SYM(rela->r_info), &symbol))
+		name = elf_strptr(hp_elf__handle(s->elf), strings, symbol.st_name);
+	for (size_t i = 0; i < s->count; i++) {
+		if (kind == HP_RELOC_RELATIVE && s->is_own &&
+		    (uint64_t)rela->r_addend == s->functions[i].address)
+			s->out->address_taken[i] = true;
+		if (!name || !has_name(&s->functions[i], name))
+			continue;
+		if (!hp_arch__is_slot(type))
+			s->out->address_taken[i] = true;
+		else if (add_place(&s->slots, rela->r_offset, i, rela->r_offset))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int find_slots(struct scan *s)
+{
+	size_t strings = 0;
+	Elf_Data *symbols = dynamic_symbols(s->elf, &strings);
+	Elf_Scn *section = NULL;
+	int ret = 0;
+
+	while (!ret && (section = elf_nextscn(hp_elf__handle(s->elf), section))) {
+		Elf_Data *data;
+		GElf_Shdr header;
+		GElf_Rela rela;
+
+		if (!gelf_getshdr(section, &header) || header.sh_type != SHT_RELA ||
+		    !(header.sh_flags & SHF_ALLOC))
+			continue;
+		data = elf_getdata(section, NULL);
+		for (int i = 0; data && !ret && gelf_getrela(data, i, &rela); i++)
+			ret = consider_reloc(s, &rela, symbols, strings);
+	}
+	return ret ?: index_places(&s->slots);
+}
+
+/* The stubs of the procedure linkage table that go through one of our slots. */
+static int find_stubs(struct scan *s)
+{
+	static const char *const names[] = { ".plt", ".plt.sec", ".plt.got" };
+	int ret = 0;
+
+	for (size_t n = 0; n < sizeof(names) / sizeof(names[0]) && !ret; n++) {
+		GElf_Shdr header;
+		Elf_Scn *section = hp_elf__find_section(s->elf, names[n], &header);
+		Elf_Data *data = section ? elf_getdata(section, NULL) : NULL;
+		uint64_t each = header.sh_entsize ?: 16;
+
+		for (size_t at = 0; data && data->d_buf && at < data->d_size && !ret; at++) {
+			const uint8_t *code = (const uint8_t *)data->d_buf + at;
+			const struct place *slot;
+			struct hp_insn insn;
+
+			if (!hp_arch__is_indirect_jump(code, data->d_size - at) ||
+			    hp_text__decode(code, data->d_size - at, header.sh_addr + at, &insn) ||
+			    !insn.reference_load)
+				continue;
+			slot = find_place(&s->slots, insn.reference);
+			if (slot)
+				ret = add_place(&s->entries, header.sh_addr + at / each * each,
+						slot->function, slot->address);
+		}
+	}
+	return ret;
+}
+
+static bool is_in_stub(const struct scan *s, uint64_t address)
+{
+	for (size_t i = 0; i < s->entries.count; i++)
+		if (s->entries.list[i].slot && address >= s->entries.list[i].address &&
+		    address < s->entries.list[i].address + 16)
+			return true;
+	return false;
+}
+
+/*
+ * False when the function around says that no instruction ends at @next: what looked like one lies
+ * inside of others. Where no symbol tells where the function begins, 32 bits that fit are taken as proof.
+ */
+static bool is_confirmed(struct hp_elf *elf, uint64_t address, uint64_t next)
+{
+	_cleanup_free_ uint8_t *code = NULL;
+	uint64_t offset, start;
+	struct hp_insn insn;
+	const char *name;
+
+	if (hp_elf__symbol_at(elf, address, &name, &offset))
+		return true;
+	start = address - offset;
+	code = malloc(next - start);
+	if (!code || hp_elf__read(elf, start, code, next - start))
+		return true;
+	for (uint64_t at = start; at < next; at += insn.length) {
+		if (hp_text__decode(code + (at - start), next - at, at, &insn))
+			return false;
+		if (at + insn.length == next)
+			return true;
+	}
+	return false;
+}
+
+static int add_site(struct scan *s, const struct place *to, uint64_t address, uint64_t next,
+		    enum hp_site_kind kind)
+{
+	struct hp_elf_site *grown;
+
+	if (is_in_stub(s, address) || !is_confirmed(s->elf, address, next))
+		return 0;
+	grown = realloc(s->out->list, (s->out->count + 1) * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	s->out->list = grown;
+	grown[s->out->count++] = (struct hp_elf_site){ .function = to->function,
+						       .address = address,
+						       .next = next,
+						       .slot = to->slot,
+						       .kind = kind };
+	return 0;
+}
+
+/* The instruction that may begin at @code: a wide branch, a branch through a slot, an address taken. */
+static int consider(struct scan *s, const uint8_t *code, size_t len, uint64_t address)
+{
+	const struct place *to = NULL;
+	enum hp_site_kind kind = HP_SITE_CALL;
+	struct hp_insn insn;
+
+	if (hp_text__decode(code, len, address, &insn))
+		return 0;
+	if (insn.branch != HP_BRANCH_NONE && insn.wide) {
+		to = find_place(&s->entries, insn.target);
+		kind = insn.branch == HP_BRANCH_CALL   ? HP_SITE_CALL
+		       : insn.branch == HP_BRANCH_JUMP ? HP_SITE_TAIL
+						       : HP_SITE_COND;
+	} else if (insn.has_reference && insn.reference_load) {
+		bool is_call = hp_arch__is_indirect_call(code, len);
+
+		to = find_place(&s->slots, insn.reference);
+		kind = is_call ? HP_SITE_CALL : HP_SITE_TAIL;
+		if (to && !is_call && !hp_arch__is_indirect_jump(code, len)) {
+			s->out->address_taken[to->function] = true;
+			return 0;
+		}
+	} else if (insn.has_reference) {
+		to = find_place(&s->entries, insn.reference);
+		if (to)
+			s->out->address_taken[to->function] = true;
+		return 0;
+	}
+	return to ? add_site(s, to, address, address + insn.length, kind) : 0;
+}
+
+static bool may_refer(const struct scan *s, uint64_t value)
+{
+	return hp_address_set__find(&s->entries.set, value) >= 0 ||
+	       hp_address_set__find(&s->slots.set, value) >= 0;
+}
+
+/*
+ * Four bytes that are the distance to one of our places end the instructions that are looked for; those
+ * begin two bytes before, or one or three.
+ */
+static int scan_bytes(struct scan *s, const uint8_t *code, size_t len, uint64_t address)
+{
+	int ret = 0;
+
+	for (size_t at = 1; at + 4 <= len && !ret; at++) {
+		const uint8_t *opcode = code + at;
+		int32_t distance;
+		size_t back = 0;
+
+		memcpy(&distance, opcode, sizeof(distance));
+		if (!may_refer(s, address + at + 4 + (uint64_t)(int64_t)distance))
+			continue;
+		if (opcode[-1] == 0xe8 || opcode[-1] == 0xe9)
+			back = 1;
+		else if (at >= 3 && (opcode[-3] & 0xf0) == 0x40)
+			back = 3;
+		else if (at >= 2)
+			back = 2;
+		if (back)
+			ret = consider(s, opcode - back, len - (at - back), address + at - back);
+	}
+	return ret;
+}
+
+static int scan_segments(struct scan *s)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < hp_elf__segment_count(s->elf) && !ret; i++) {
+		const GElf_Phdr *segment = hp_elf__segment(s->elf, i);
+		_cleanup_free_ uint8_t *code = NULL;
+
+		if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_X))
+			continue;
+		code = malloc(segment->p_filesz + 1);
+		if (!code)
+			return -ENOMEM;
+		ret = hp_elf__read(s->elf, segment->p_vaddr, code, segment->p_filesz);
+		ret = ret ?: scan_bytes(s, code, segment->p_filesz, segment->p_vaddr);
+	}
+	return ret;
+}
+
+int hp_elf_sites__find(struct hp_elf_sites *out, struct hp_elf *elf, bool is_own,
+		       const struct hp_elf_function *functions, size_t count)
+{
+	struct scan s = {
+		.out = out, .elf = elf, .is_own = is_own, .functions = functions, .count = count
+	};
+	size_t sections = 0;
+	int ret = 0;
+
+	memset(out, 0, sizeof(*out));
+	out->address_taken = calloc(count + 1, sizeof(*out->address_taken));
+	if (!out->address_taken)
+		return -ENOMEM;
+	/* Without sections, linkage tables cannot be told from other code. */
+	if (elf_getshdrnum(hp_elf__handle(elf), &sections) || sections < 2)
+		ret = -ENOENT;
+	for (size_t i = 0; i < count && is_own && !ret; i++)
+		ret = add_place(&s.entries, functions[i].address, i, 0);
+	ret = ret ?: find_slots(&s);
+	ret = ret ?: find_stubs(&s);
+	ret = ret ?: index_places(&s.entries);
+	if (!ret && (s.entries.count || s.slots.count))
+		ret = scan_segments(&s);
+	free_places(&s.entries);
+	free_places(&s.slots);
+	if (ret)
+		hp_elf_sites__free(out);
+	return ret;
+}
+
+void hp_elf_sites__free(struct hp_elf_sites *sites)
+{
+	free(sites->list);
+	free(sites->address_taken);
+	memset(sites, 0, sizeof(*sites));
+}
