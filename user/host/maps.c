@@ -65,10 +65,10 @@ int hp_map__parse(struct hp_map *map, const char *line)
 
 int hp_maps__read(struct hp_maps *maps, pid_t pid)
 {
+	char name[32], buffer[4096]; /* outlives the stream */
 	_cleanup_file_ FILE *f = NULL;
 	_cleanup_free_ char *line = NULL;
 	size_t room = 0, size = 0;
-	char name[32];
 	ssize_t len;
 
 	memset(maps, 0, sizeof(*maps));
@@ -77,7 +77,7 @@ int hp_maps__read(struct hp_maps *maps, pid_t pid)
 	if (!f)
 		return -errno;
 	/* As much as the kernel gives at once: it looks for its place again at each read. */
-	setvbuf(f, NULL, _IOFBF, 4 * 4096);
+	setvbuf(f, buffer, _IOFBF, sizeof(buffer));
 	while ((len = getline(&line, &size, f)) > 0) {
 		int ret;
 
