@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -221,6 +222,14 @@ static int stop_all(struct hp_stop *stop, DIR *dir, uint64_t deadline, struct hp
 	return ret;
 }
 
+/* About as many as there are: each has a folder (proc_task_getattr()). */
+static size_t count_threads(DIR *dir)
+{
+	struct stat st;
+
+	return fstat(dirfd(dir), &st) || st.st_nlink < 3 ? 1 : st.st_nlink - 2;
+}
+
 int hp_stop__begin(struct hp_stop **out, struct hp_tracer *tracer, pid_t pid, uint64_t deadline,
 		   struct hp_error *err)
 {
@@ -233,9 +242,9 @@ int hp_stop__begin(struct hp_stop **out, struct hp_tracer *tracer, pid_t pid, ui
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	stop->pid = pid;
 	stop->tracer = tracer;
-	hp_tracer__begin_stop(tracer);
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	dir = opendir(path);
+	hp_tracer__begin_stop(tracer, dir ? count_threads(dir) : 0);
 	stop->since_ns = hp_now_ns();
 	ret = dir ? stop_all(stop, dir, deadline, err)
 		  : hp_fail(err, HP_E_PROC_GONE, "process %d has ended", pid);

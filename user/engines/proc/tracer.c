@@ -30,6 +30,7 @@ struct hp_tracer {
 	pid_t tid; /* 0: it could not begin */
 	timer_t timer;
 	int policy; /* to go back to, or -1: it never changes */
+	bool is_urgent;
 	bool must_end;
 };
 
@@ -124,18 +125,26 @@ static void set_timer(struct hp_tracer *tracer, long ns)
  * that waits for one to stop is asleep, so others run; and if it ever ran on and on, the kernel
  * takes some of each second away from it (sched_rt_runtime_us, Documentation/scheduler/
  * sched-rt-group.rst). Without the privilege it stays as it is.
+ *
+ * Not for a few threads: each system call that one of them makes for us would begin on another
+ * processor, since ours is taken by something urgent, and where that one sleeps this takes three
+ * times as long.
  */
 static void be_urgent(struct hp_tracer *tracer, bool urgent)
 {
 	struct sched_param param = { .sched_priority = urgent ? 1 : 0 };
 
-	if (tracer->policy >= 0)
-		sched_setscheduler(0, urgent ? SCHED_FIFO : tracer->policy, &param);
+	if (tracer->policy < 0 || tracer->is_urgent == urgent)
+		return;
+	sched_setscheduler(0, urgent ? SCHED_FIFO : tracer->policy, &param);
+	tracer->is_urgent = urgent;
 }
 
-void hp_tracer__begin_stop(struct hp_tracer *tracer)
+void hp_tracer__begin_stop(struct hp_tracer *tracer, size_t threads)
 {
-	be_urgent(tracer, true);
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	be_urgent(tracer, cpus < 0 || threads > (size_t)cpus);
 	set_timer(tracer, TICK_NS);
 }
 

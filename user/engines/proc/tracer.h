@@ -33,10 +33,11 @@ void hp_tracer__must_end(struct hp_tracer *tracer);
 bool hp_tracer__has_to_end(const struct hp_tracer *tracer);
 
 /*
- * From here to the other, a process is being stopped by @tracer: it runs before all others, and
- * hp_tracer__wait() looks at its deadline every millisecond.
+ * From here to the other, a process of @threads is being stopped by @tracer: with more of them than
+ * there are processors it runs before all others; and hp_tracer__wait() looks at its deadline every
+ * millisecond.
  */
-void hp_tracer__begin_stop(struct hp_tracer *tracer);
+void hp_tracer__begin_stop(struct hp_tracer *tracer, size_t threads);
 void hp_tracer__end_stop(struct hp_tracer *tracer);
 
 /*
