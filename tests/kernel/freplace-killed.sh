@@ -7,8 +7,8 @@
 # shellcheck disable=SC2154,SC2086,SC2034 # shared with lib.sh and the tests
 
 # From memory: the shared file system is slow.
-cp $hotproof build/tests/helpers/kill-loader build/tests/helpers/packets $objects/hp_fix_{two,xdp}.bpf.o "$scratch"
-hotproof=$scratch/hotproof kill_at=$scratch/kill-loader
+cp $hotproof build/tests/helpers/kill-at build/tests/helpers/packets $objects/hp_fix_{two,xdp}.bpf.o "$scratch"
+hotproof=$scratch/hotproof kill_at=$scratch/kill-at
 send="nsenter --net=/run/netns/peer $scratch/packets 10.9.0.1"
 program=$(id_of hp_xdp)
 
@@ -42,9 +42,9 @@ kill_each() {
 		fi
 		$prepare
 		status=0
-		ended=$($kill_at --$mode $n $hotproof "$@" 2>&1 >/dev/null) || status=$?
+		ended=$($kill_at "--${mode/flock/from=flock}" $n $hotproof "$@" 2>&1 >/dev/null) || status=$?
 		((status == 3)) && break
-		((status == 0)) || problems+="$n: kill-loader ended with $status"$'\n'
+		((status == 0)) || problems+="$n: kill-at ended with $status"$'\n'
 		((++killed))
 		flock /sys/fs/bpf true # the change is made
 		state
