@@ -38,7 +38,8 @@ int hp_fail_errno(struct hp_error *err, enum hp_reason reason, int ret, const ch
 		va_list ap;
 		size_t len;
 
-		err->reason = reason;
+		/* Whatever was to be opened, it is not to blame. */
+		err->reason = ret == -EMFILE || ret == -ENFILE ? HP_E_NOFILE : reason;
 		va_start(ap, fmt);
 		vsnprintf(err->message, sizeof(err->message), fmt, ap);
 		va_end(ap);
