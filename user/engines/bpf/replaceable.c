@@ -4,9 +4,25 @@
 
 #include "engines/bpf/bpf.h"
 
+/* Who replaces the main function of @program, if @function is another one: nothing calls it any more then. */
+static const struct hp_bpf_holder *holder_of_main(const struct hp_bpf_program *program,
+						  const struct hp_bpf_function *function,
+						  const struct hp_bpf_holder *holders, size_t count)
+{
+	const struct hp_bpf_function *first = &program->functions[0];
+
+	for (size_t i = 0; i < count && function != first; i++)
+		if (holders[i].replaces && holders[i].target_id == program->id &&
+		    holders[i].target_type_id == first->type_id)
+			return &holders[i];
+	return NULL;
+}
+
 int hp_bpf_replaceable(const struct hp_bpf_program *program, const struct hp_bpf_function *function,
 		       const struct hp_bpf_holder *holders, size_t count, struct hp_error *err)
 {
+	const struct hp_bpf_holder *whole;
+
 	/* bpf_check_attach_target(), kernel/bpf/verifier.c: extensions are not extended. */
 	if (program->type == BPF_PROG_TYPE_EXT)
 		return hp_fail(err, HP_E_BPF_FUNCTION,
@@ -38,5 +54,12 @@ int hp_bpf_replaceable(const struct hp_bpf_program *program, const struct hp_bpf
 					 "either a tracing program or a replacement",
 			       function->name, h->program_id, h->program_name);
 	}
+	/* As libxdp does with a dispatcher that has a single program to call. */
+	whole = holder_of_main(program, function, holders, count);
+	if (whole)
+		return hp_fail(err, HP_E_BPF_HELD,
+			       "%s is not called: all of %s is replaced by program %u (%s)",
+			       function->name, program->functions[0].name, whole->program_id,
+			       whole->program_name);
 	return 0;
 }
