@@ -9,7 +9,8 @@
 #include <string.h>
 
 #include <bpf/libbpf.h>
-#include <gelf.h>
+
+#include "host/elf_file.h"
 
 #define SECTION	 "freplace/"
 #define BASELINE ".hotproof.baseline"
@@ -52,38 +53,24 @@ static int set_name(struct hp_bpf_object *object, struct hp_error *err)
 /* The text of the section that HP_BASELINE() makes, if it is there. */
 static int read_baseline(struct hp_bpf_object *object, struct hp_error *err)
 {
-	_cleanup_close_ int fd = open(object->path, O_RDONLY | O_CLOEXEC);
-	Elf *elf = fd < 0 ? NULL : elf_begin(fd, ELF_C_READ, NULL);
-	Elf_Scn *section = NULL;
-	size_t names;
-	int ret = 0;
+	__cleanup(hp_cleanup_hp_elf__close) struct hp_elf *elf = NULL;
+	const Elf_Data *data;
+	GElf_Shdr header;
+	Elf_Scn *section;
+	int ret = hp_elf__open(&elf, object->path, err);
 
-	if (!elf || elf_getshdrstrndx(elf, &names)) {
-		elf_end(elf);
-		return hp_fail(err, HP_E_BPF_OBJECT, "%s cannot be read", object->path);
-	}
-	while ((section = elf_nextscn(elf, section))) {
-		GElf_Shdr header;
-		const Elf_Data *data;
-		const char *name;
-
-		if (!gelf_getshdr(section, &header))
-			continue;
-		name = elf_strptr(elf, names, header.sh_name);
-		if (!name || strcmp(name, BASELINE))
-			continue;
-		data = elf_getdata(section, NULL);
-		if (!data || data->d_size != sizeof(object->baseline) ||
-		    strnlen(data->d_buf, data->d_size) != data->d_size - 1 ||
-		    strspn(data->d_buf, "0123456789abcdef") != data->d_size - 1)
-			ret = hp_fail(err, HP_E_BPF_OBJECT,
-				      "%s: HP_BASELINE takes a tag of %zu hexadecimal digits",
-				      object->path, sizeof(object->baseline) - 1);
-		else
-			memcpy(object->baseline, data->d_buf, data->d_size);
-	}
-	elf_end(elf);
-	return ret;
+	section = ret ? NULL : hp_elf__find_section(elf, BASELINE, &header);
+	if (!section)
+		return ret;
+	data = elf_getdata(section, NULL);
+	if (!data || data->d_size != sizeof(object->baseline) ||
+	    strnlen(data->d_buf, data->d_size) != data->d_size - 1 ||
+	    strspn(data->d_buf, "0123456789abcdef") != data->d_size - 1)
+		return hp_fail(err, HP_E_BPF_OBJECT,
+			       "%s: HP_BASELINE takes a tag of %zu hexadecimal digits",
+			       object->path, sizeof(object->baseline) - 1);
+	memcpy(object->baseline, data->d_buf, data->d_size);
+	return 0;
 }
 
 static int read_forwards(struct hp_bpf_object *object, struct hp_error *err)
@@ -127,7 +114,6 @@ int hp_bpf_object__open(struct hp_bpf_object **out, const char *path, struct hp_
 	if (!object)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	object->path = path;
-	elf_version(EV_CURRENT);
 	object->object = bpf_object__open_file(path, NULL);
 	ret = object->object ? 0 : -errno;
 	if (ret)
