@@ -298,7 +298,6 @@ int hp_features__open(struct hp_features **out, struct hp_error *err)
 
 	if (!features)
 		return hp_fail(err, HP_E_NOMEM, "no memory for the features of this host");
-	hp_facts__read(&features->facts, "");
 	*out = features;
 	return 0;
 }
@@ -328,6 +327,9 @@ const struct hp_finding *hp_features__get(struct hp_features *features, enum hp_
 		found->cause = HP_E_INTERRUPTED;
 		return found;
 	}
+	if (!features->facts_read)
+		hp_facts__read(&features->facts, "");
+	features->facts_read = true;
 	if (hp_cause__bars(feature, &features->facts, found))
 		return found;
 	hp_progress("trying %s", feature->name);

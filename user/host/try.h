@@ -16,7 +16,8 @@
 #define HP_TRY_UNTRIED 2 /* there is nothing here to try it on; found->why says so */
 
 struct hp_features {
-	struct hp_facts facts;
+	struct hp_facts facts; /* read before the first try */
+	bool facts_read;
 	struct hp_btf *btf;	      /* NULL until asked for, or when it cannot be read */
 	int btf_err;		      /* why it cannot */
 	struct hp_kallsyms *kallsyms; /* likewise */

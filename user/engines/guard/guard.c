@@ -85,7 +85,7 @@ static int need_types(struct hp_engine_state *state, struct hp_error *err)
 
 	if (!state->features)
 		ret = hp_features__open(&state->features, err);
-	if (ret || (hp_guard_engine__btf(state) && hp_btf__vmlinux(state->btf)))
+	if (ret || (hp_guard_engine__btf(state) && !hp_btf__load(state->btf)))
 		return ret;
 	ret = hp_features__require(state->features, HP_FEATURE_BTF, err);
 	return ret ?: hp_fail(err, HP_E_GUARD_LOAD, "the kernel's BTF cannot be read");
@@ -181,17 +181,21 @@ static int parse_args(struct hp_engine_state *state, const struct hp_guard_hotfi
 		      const char *function, enum hp_guard_kind kind, struct hp_guard_rule *rule,
 		      struct hp_error *err)
 {
-	const struct btf *types = hp_btf__vmlinux(state->btf);
-	int id = hp_guard_attach_id(state->btf, function, kind), ret = 0;
+	const struct btf *types;
+	int id, ret = 0;
 
-	if (id < 0)
+	rule->cond_count = (__u32)g->arg_count;
+	if (!g->arg_count)
+		return 0;
+	types = hp_btf__vmlinux(state->btf);
+	id = hp_guard_attach_id(state->btf, function, kind);
+	if (!types || id < 0)
 		return hp_fail(err, HP_E_GUARD_UNKNOWN, "this kernel has no function %s", function);
 	if (g->arg_count > HP_GUARD_CONDS)
 		return hp_fail(err, HP_E_GUARD_ARG, "a guard has at most %d conditions",
 			       HP_GUARD_CONDS);
 	for (size_t i = 0; !ret && i < g->arg_count; i++)
 		ret = hp_guard_cond__parse(&rule->conds[i], types, (uint32_t)id, g->args[i], err);
-	rule->cond_count = (__u32)g->arg_count;
 	return ret;
 }
 

@@ -91,15 +91,23 @@ static void name_nearest(struct hp_btf *btf, const char *function, const char *p
 	hp_guard_candidates__free(&all);
 }
 
-/* A function with an answer that a guard can give. */
-static int check_return(const struct btf *btf, int id, const char *function, struct hp_error *err)
+/* Behind typedefs and qualifiers; NULL for void. */
+static const struct btf_type *plain_type(struct hp_btf *btf, uint32_t id)
 {
-	const struct btf_type *proto = btf__type_by_id(btf, btf__type_by_id(btf, (__u32)id)->type);
-	int resolved = proto->type ? btf__resolve_type(btf, proto->type) : 0;
-	const struct btf_type *type = resolved > 0 ? btf__type_by_id(btf, (__u32)resolved) : NULL;
+	const struct btf_type *type = hp_btf__type(btf, id);
 
 	while (type && (btf_is_mod(type) || btf_is_typedef(type)))
-		type = btf__type_by_id(btf, type->type);
+		type = hp_btf__type(btf, type->type);
+	return type;
+}
+
+/* A function with an answer that a guard can give. */
+static int check_return(struct hp_btf *btf, int id, const char *function, struct hp_error *err)
+{
+	const struct btf_type *func = hp_btf__type(btf, (uint32_t)id);
+	const struct btf_type *proto = func ? hp_btf__type(btf, func->type) : NULL;
+	const struct btf_type *type = proto ? plain_type(btf, proto->type) : NULL;
+
 	if (type && btf_is_int(type) && type->size >= 4)
 		return 0;
 	return hp_fail(err, HP_E_GUARD_FUNCTION,
@@ -211,7 +219,7 @@ static int try_kinds(struct hp_guard_program *program, struct hp_btf *btf,
 		id = hp_guard_attach_id(btf, patch->function, kinds[i]);
 		if (id < 0)
 			continue;
-		ret = check_return(hp_btf__vmlinux(btf), id, patch->function, err);
+		ret = check_return(btf, id, patch->function, err);
 		if (ret)
 			return ret;
 		first = first ?: kinds[i];
@@ -249,9 +257,6 @@ int hp_guard_program__load(struct hp_guard_program **out, struct hp_btf *btf,
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	program->code = code;
 	strcpy(program->function, patch->function);
-	if (!hp_btf__vmlinux(btf))
-		return hp_features__require(features, HP_FEATURE_BTF, err)
-			       ?: hp_fail(err, HP_E_GUARD_LOAD, "the kernel's BTF cannot be read");
 	if (hp_guard_attach_id(btf, patch->function, HP_GUARD_FMOD_RET) < 0) {
 		name_nearest(btf, patch->function, "; the nearest: ", nearest, sizeof(nearest));
 		return hp_fail(err, HP_E_GUARD_UNKNOWN, "this kernel has no function %s%s",
