@@ -114,6 +114,7 @@ struct cred___hp {
 struct task_struct___hp {
 	struct mm_struct___hp *mm;
 	const struct cred___hp *cred;
+	int tgid;
 };
 
 #pragma clang attribute pop
@@ -127,7 +128,7 @@ static __always_inline struct hp_guard_counters *hp_guard_own_counters(void)
 	return &hp_guard_counters[HP_GUARD_SHARD(stack)];
 }
 
-/* Read @size bytes that the kernel has at @address. */
+/* Read @size bytes that the kernel has at @address. The verifier wants each length to be a constant. */
 static __always_inline long hp_guard_read_value(__u64 address, __u32 size, __u64 *value)
 {
 	*value = 0;
@@ -162,64 +163,50 @@ static __always_inline long hp_guard_load_field(const struct hp_guard_cond *cond
 	return ret;
 }
 
-/* What is left of a register of 64 bits when it holds a value of fewer. */
-static __always_inline __u64 hp_guard_cut(const struct hp_guard_cond *cond, __u64 value)
-{
-	__u32 bits = cond->bits ? cond->bits : cond->size * 8;
-	__u32 unused = (64 - bits) & 63;
-
-	value >>= cond->shift & 63;
-	value <<= unused;
-	return cond->is_signed ? (__u64)((__s64)value >> unused) : value >> unused;
-}
-
-static __always_inline int hp_guard_less(const struct hp_guard_cond *cond, __u64 a, __u64 b)
-{
-	return cond->is_signed ? (__s64)a < (__s64)b : a < b;
-}
-
 /* 1: @cond holds, 0: not, negative: it cannot be said. */
-static __attribute__((noinline)) int hp_guard_holds(void *ctx, const struct hp_guard_cond *cond)
+static __always_inline int hp_guard_holds(void *ctx, const struct hp_guard_cond *cond)
 {
-	__u64 value = 0, operand;
+	__u64 value = 0;
 
-	if (!cond || bpf_get_func_arg(ctx, cond->arg, &value))
+	if (bpf_get_func_arg(ctx, cond->arg, &value))
 		return -1;
-	if (hp_guard_load_field(cond, &value))
+	if (cond->steps && hp_guard_load_field(cond, &value))
 		return -1;
-	value = hp_guard_cut(cond, value);
-	operand = cond->operand;
-	switch (cond->op) {
-	case HP_GUARD_EQ:
-		return value == operand;
-	case HP_GUARD_NE:
-		return value != operand;
-	case HP_GUARD_LT:
-		return hp_guard_less(cond, value, operand);
-	case HP_GUARD_LE:
-		return !hp_guard_less(cond, operand, value);
-	case HP_GUARD_GT:
-		return hp_guard_less(cond, operand, value);
-	case HP_GUARD_GE:
-		return !hp_guard_less(cond, value, operand);
-	case HP_GUARD_ANY_BIT:
-		return (value & operand) != 0;
+	value = (value << (cond->left & 63) & cond->mask) - cond->low;
+	return (value <= cond->span) != cond->outside;
+}
+
+/* The rule that @word says, found each time: what is kept over a helper's call needs a register of its own. */
+static __always_inline const struct hp_guard_rule *hp_guard_rule_of(__u64 word)
+{
+	asm volatile("" : "+r"(word));
+	return &hp_guard_patch.rules[(word & HP_GUARD_WORD_RULE) != 0];
+}
+
+/* Do the conditions of the rule hold? One that cannot be decided does not. */
+static __attribute__((noinline)) int hp_guard_conditions_hold(void *ctx, __u64 word)
+{
+	const struct hp_guard_rule *rule = hp_guard_rule_of(word);
+
+	for (__u32 i = 0; i < HP_GUARD_CONDS && i < rule->cond_count; i++) {
+		int ret = hp_guard_holds(ctx, &rule->conds[i]);
+
+		if (ret < 0)
+			__sync_fetch_and_add(&hp_guard_own_counters()->unread, 1);
+		if (ret <= 0)
+			return 0;
 	}
-	return -1;
+	return 1;
 }
 
 /*
  * The task's own pointers are followed by plain loads, which read 0 where one is NULL: a helper for each
  * step would cost a call that is out of scope more than all the rest.
  */
-static __always_inline struct task_struct___hp *hp_guard_task(void)
+static __always_inline int hp_guard_is_user(const struct hp_guard_rule *rule,
+					    struct task_struct___hp *task)
 {
-	return (struct task_struct___hp *)bpf_get_current_task_btf();
-}
-
-static __always_inline int hp_guard_is_user(const struct hp_guard_rule *rule)
-{
-	__u32 uid = hp_guard_task()->cred->uid.val; /* as the first user namespace has it */
+	__u32 uid = task->cred->uid.val; /* as the first user namespace has it */
 
 	for (__u32 i = 0; i < HP_GUARD_UIDS && i < rule->uid_count; i++)
 		if (rule->uids[i] == uid)
@@ -227,54 +214,49 @@ static __always_inline int hp_guard_is_user(const struct hp_guard_rule *rule)
 	return 0;
 }
 
-static __always_inline int hp_guard_is_program(const struct hp_guard_rule *rule)
+static __always_inline int hp_guard_is_program(const struct hp_guard_rule *rule,
+					       struct task_struct___hp *task)
 {
-	struct inode___hp *inode = hp_guard_task()->mm->exe_file->f_inode;
+	struct inode___hp *inode = task->mm->exe_file->f_inode;
 
 	return inode->i_ino == rule->exe_inode && inode->i_sb->s_dev == rule->exe_dev;
 }
 
-/* Do the conditions hold? One that cannot be decided does not. */
-static __always_inline int hp_guard_conditions_hold(void *ctx, const struct hp_guard_rule *rule,
-						    struct hp_guard_counters *c)
+/* Whose call it is, and with which arguments: the rule has @flags. */
+static __always_inline int hp_guard_is_in_scope(void *ctx, __u64 word, __u64 flags)
 {
-	for (__u32 i = 0; i < HP_GUARD_CONDS && i < rule->cond_count; i++) {
-		int ret = hp_guard_holds(ctx, &rule->conds[i]);
+	const struct hp_guard_rule *rule;
+	struct task_struct___hp *task;
 
-		if (ret < 0)
-			__sync_fetch_and_add(&c->unread, 1);
-		if (ret <= 0)
+	if ((flags & HP_GUARD_BY_CGROUP) &&
+	    bpf_get_current_ancestor_cgroup_id((int)hp_guard_rule_of(word)->cgroup_level) !=
+		    hp_guard_rule_of(word)->cgroup_id)
+		return 0;
+	if (flags & (HP_GUARD_BY_UID | HP_GUARD_BY_PERCENT | HP_GUARD_BY_EXE)) {
+		task = (struct task_struct___hp *)bpf_get_current_task_btf();
+		rule = hp_guard_rule_of(word);
+		if ((flags & HP_GUARD_BY_UID) && !hp_guard_is_user(rule, task))
+			return 0;
+		if ((flags & HP_GUARD_BY_PERCENT) &&
+		    !hp_guard_in_percent((__u32)task->tgid, rule->percent))
+			return 0;
+		if ((flags & HP_GUARD_BY_EXE) && !hp_guard_is_program(rule, task))
 			return 0;
 	}
-	return 1;
+	return !(flags & HP_GUARD_BY_ARG) || hp_guard_conditions_hold(ctx, word);
 }
 
-/* Whose call it is. A test is of a process that stands for later ones: chance does not excuse it. */
-static __always_inline int hp_guard_is_in_scope(const struct hp_guard_rule *rule, int test)
+/* The rule that may hold next, tried on the calls of those who test it: not by chance. */
+static __attribute__((noinline)) int hp_guard_test_rule(void *ctx, __u64 word)
 {
-	if (rule->uid_count && !hp_guard_is_user(rule))
-		return 0;
-	if (!test && rule->percent < HP_GUARD_PERCENT &&
-	    !hp_guard_in_percent(bpf_get_current_pid_tgid() >> 32, rule->percent))
-		return 0;
-	if ((rule->flags & HP_GUARD_BY_CGROUP) &&
-	    bpf_get_current_ancestor_cgroup_id((int)rule->cgroup_level) != rule->cgroup_id)
-		return 0;
-	return !(rule->flags & HP_GUARD_BY_EXE) || hp_guard_is_program(rule);
-}
-
-/* The rule that may hold next, tried on the calls of those who test it. */
-static __attribute__((noinline)) int hp_guard_test_rule(void *ctx, struct hp_guard_counters *c,
-							__u32 other)
-{
-	const struct hp_guard_rule *rule = &hp_guard_patch.rules[other & 1];
+	const struct hp_guard_rule *rule = hp_guard_rule_of(word);
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 
-	if (!c || (tgid != rule->testers[0] && tgid != rule->testers[1]))
+	if (tgid != rule->testers[0] && tgid != rule->testers[1])
 		return 0;
-	if (hp_guard_is_in_scope(rule, 1) && hp_guard_conditions_hold(ctx, rule, c) &&
+	if (hp_guard_is_in_scope(ctx, word, rule->flags & ~(__u32)HP_GUARD_BY_PERCENT) &&
 	    hp_guard_code(ctx) < 0)
-		__sync_fetch_and_add(&c->tested, 1);
+		__sync_fetch_and_add(&hp_guard_own_counters()->tested, 1);
 	return 0;
 }
 
@@ -335,16 +317,13 @@ static __attribute__((noinline)) struct hp_guard_site_calls *hp_guard_find_site(
 }
 
 /*
- * The answer to a call by @rule, or 0: it passes. *now is set when it does not. A rule's own value goes
- * before that of the code.
+ * The answer to a call that is in scope by @rule, or 0: it passes. *now is set when it does not. A rule's
+ * own value goes before that of the code.
  */
-static __always_inline int hp_guard_decide(void *ctx, const struct hp_guard_rule *rule,
-					   struct hp_guard_counters *c, __u64 *now)
+static __always_inline int hp_guard_decide(void *ctx, const struct hp_guard_rule *rule, __u64 *now)
 {
 	int value;
 
-	if (!hp_guard_is_in_scope(rule, 0) || !hp_guard_conditions_hold(ctx, rule, c))
-		return 0;
 	*now = bpf_ktime_get_boot_ns();
 	if (rule->expires_ns && *now >= rule->expires_ns)
 		return 0;
@@ -354,25 +333,23 @@ static __always_inline int hp_guard_decide(void *ctx, const struct hp_guard_rule
 	return rule->value ? rule->value : value;
 }
 
-/* @lsm: it is an LSM program, for its call sites. */
-static __always_inline int hp_guard_run(void *ctx, int lsm)
-{
-	__u64 word = *(volatile __u64 *)&hp_guard_patch.word, now;
-	int enforce = (word & HP_GUARD_WORD_STATE) == HP_GUARD_ENFORCE, value;
-	const struct hp_guard_rule *rule;
-	struct hp_guard_site_calls *site;
-	struct hp_guard_counters *c = hp_guard_own_counters();
+#define HP_GUARD_IS_LSM 1
+#define HP_GUARD_IS_IN	2
 
-	__sync_fetch_and_add(&c->calls, 1);
-	if (word & HP_GUARD_WORD_TEST)
-		hp_guard_test_rule(ctx, c, !(word & HP_GUARD_WORD_RULE));
-	if (!(word & HP_GUARD_WORD_STATE))
-		return 0;
-	rule = &hp_guard_patch.rules[!!(word & HP_GUARD_WORD_RULE)];
-	value = hp_guard_decide(ctx, rule, c, &now);
+/* A call that is in scope, or all are counted: by call site, caller, and time. */
+static __attribute__((noinline)) int hp_guard_answer(void *ctx, __u64 word, __u32 how)
+{
+	const struct hp_guard_rule *rule = hp_guard_rule_of(word);
+	struct hp_guard_counters *c = hp_guard_own_counters();
+	int enforce = (word & HP_GUARD_WORD_STATE) == HP_GUARD_ENFORCE, value = 0;
+	struct hp_guard_site_calls *site;
+	__u64 now = 0;
+
+	if (how & HP_GUARD_IS_IN)
+		value = hp_guard_decide(ctx, rule, &now);
 	if (!value && !(rule->flags & HP_GUARD_ALL_SITES))
 		return 0;
-	site = hp_guard_find_site(ctx, lsm);
+	site = hp_guard_find_site(ctx, how & HP_GUARD_IS_LSM);
 	if (!value) {
 		if (site)
 			__sync_fetch_and_add(&site->passed, 1);
@@ -395,6 +372,27 @@ static __always_inline int hp_guard_run(void *ctx, int lsm)
 	__sync_fetch_and_add(&c->returned, 1);
 	/* Whatever the code said and the map holds, it is an error number that comes out. */
 	return -(int)((__u32)-value & 0xfff);
+}
+
+/*
+ * @lsm: it is an LSM program, for its call sites. What a call out of scope does not need is in functions of its
+ * own, and finds all in @word again: each register that is kept here costs every call a push and a pop.
+ */
+static __always_inline int hp_guard_run(void *ctx, int lsm)
+{
+	__u64 word = *(volatile __u64 *)&hp_guard_patch.word;
+	__u32 how = lsm ? HP_GUARD_IS_LSM : 0;
+
+	__sync_fetch_and_add(&hp_guard_own_counters()->calls, 1);
+	if (word & HP_GUARD_WORD_TEST)
+		hp_guard_test_rule(ctx, word ^ HP_GUARD_WORD_RULE);
+	if (!(word & HP_GUARD_WORD_STATE))
+		return 0;
+	if (hp_guard_is_in_scope(ctx, word, word >> HP_GUARD_WORD_FLAGS))
+		return hp_guard_answer(ctx, word, how | HP_GUARD_IS_IN);
+	if (word & HP_GUARD_ALL_SITES * HP_GUARD_WORD_FLAG)
+		return hp_guard_answer(ctx, word, how);
+	return 0;
 }
 
 #endif

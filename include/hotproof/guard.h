@@ -12,7 +12,7 @@
 #endif
 
 #define HP_GUARD_MAGIC	 0x64726167746f6870ull /* "hpotgard" */
-#define HP_GUARD_VERSION 2
+#define HP_GUARD_VERSION 3
 
 #define HP_GUARD_NAME_MAX     48
 #define HP_GUARD_FUNCTION_MAX 128
@@ -45,48 +45,47 @@ enum hp_guard_kind {
 
 /*
  * The word that activates a guard, changed by one store: state, the rule that holds, whether the
- * other rule is being tested, and in the upper half how often it was changed.
+ * other rule is being tested, the flags of the rule that holds, and in the upper half how often it
+ * was changed. A call that is out of scope needs little more than this word.
  */
 #define HP_GUARD_WORD_STATE	 0x3ull
 #define HP_GUARD_WORD_RULE	 0x4ull
 #define HP_GUARD_WORD_TEST	 0x8ull
+#define HP_GUARD_WORD_FLAG	 0x100ull /* the first one; shifted by so much: */
+#define HP_GUARD_WORD_FLAGS	 8
 #define HP_GUARD_WORD_GENERATION (1ull << 32)
 
-enum hp_guard_op {
-	HP_GUARD_EQ,
-	HP_GUARD_NE,
-	HP_GUARD_LT,
-	HP_GUARD_LE,
-	HP_GUARD_GT,
-	HP_GUARD_GE,
-	HP_GUARD_ANY_BIT, /* value & operand */
-	HP_GUARD_OPS,
-};
-
-/* A condition on an argument, or on a field that it leads to. */
+/*
+ * A condition on an argument, or on a field that it leads to. All operators are the same question:
+ * the value is shifted to the left, so that a narrow one wraps around where it ends, and masked; then
+ * it holds if that lies in a range, or does not. A signed range is one that begins below zero.
+ */
 struct hp_guard_cond {
-	__u64 operand;
+	__u64 mask; /* behind the shift */
+	__u64 low;  /* the range: from here on, */
+	__u64 span; /* and so many more */
 	__u32 offset
 		[HP_GUARD_STEPS]; /* of the pointer that is followed next; the last: of the field */
 	__u8 arg;		  /* from 0 */
-	__u8 op;		  /* enum hp_guard_op */
 	__u8 steps;		  /* 0: the argument itself */
 	__u8 size;		  /* bytes of the value: 1, 2, 4, 8 */
-	__u8 is_signed;
-	__u8 shift; /* of a bit field within these bytes, */
-	__u8 bits;  /* and its width; 0 for another field */
-	__u8 reserved;
+	__u8 left;		  /* the shift */
+	__u8 outside;		  /* 1: it holds if the value is not in the range */
+	__u8 reserved[3];
 	char text[HP_GUARD_TEXT_MAX]; /* as it was written */
 };
 
-#define HP_GUARD_BY_CGROUP 0x1
-#define HP_GUARD_BY_EXE	   0x2
-#define HP_GUARD_ALL_SITES 0x4 /* no limit: calls that pass are counted by call site too */
+#define HP_GUARD_BY_CGROUP  0x1
+#define HP_GUARD_BY_EXE	    0x2
+#define HP_GUARD_ALL_SITES  0x4 /* no limit: calls that pass are counted by call site too */
+#define HP_GUARD_BY_UID	    0x8
+#define HP_GUARD_BY_PERCENT 0x10
+#define HP_GUARD_BY_ARG	    0x20
 
 /* What is turned away, and whose. Everything that is asked for must hold. */
 struct hp_guard_rule {
-	__s32 value; /* what the caller gets: -4095 to -1; 0: what the guard's code says */
-	__u32 flags;
+	__s32 value;	 /* what the caller gets: -4095 to -1; 0: what the guard's code says */
+	__u32 flags;	 /* the HP_GUARD_BY_ ones say which of the rest count */
 	__u32 uid_count; /* 0: every user */
 	__u32 cond_count;
 	__u32 percent;	    /* of the processes, in hundredths */

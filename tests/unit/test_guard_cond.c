@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,6 +93,12 @@ static struct hp_guard_cond parse(void **state, const char *text)
 	return cond;
 }
 
+/* As the program asks it: hp_guard_holds() in hotproof/guard.bpf.h. */
+static int holds(const struct hp_guard_cond *c, uint64_t value)
+{
+	return (((value << c->left & c->mask) - c->low) <= c->span) != c->outside;
+}
+
 static void refuses(void **state, const char *text, const char *why)
 {
 	const struct types *t = *state;
@@ -112,20 +119,15 @@ static void arguments_by_name_and_number(void **state)
 	assert_int_equal(c.arg, 0);
 	assert_int_equal(c.steps, 0);
 	assert_int_equal(c.size, 4);
-	assert_int_equal(c.is_signed, 1);
-	assert_int_equal(c.op, HP_GUARD_EQ);
-	assert_int_equal(c.operand, UINT64_MAX);
+	assert_true(holds(&c, UINT32_MAX) && holds(&c, 7ull << 32 | UINT32_MAX) && !holds(&c, 1));
 	c = parse(state, "  0>=0x10  ");
 	assert_int_equal(c.arg, 0);
-	assert_int_equal(c.op, HP_GUARD_GE);
-	assert_int_equal(c.operand, 16);
+	assert_true(holds(&c, 16) && !holds(&c, 15) && !holds(&c, UINT32_MAX));
 	c = parse(state, "color != GREEN");
 	assert_int_equal(c.arg, 2);
-	assert_int_equal(c.op, HP_GUARD_NE);
-	assert_int_equal(c.operand, 2);
+	assert_true(holds(&c, 1) && !holds(&c, 2));
 	c = parse(state, "number & 0x80000000"); /* a mask is bits */
-	assert_int_equal(c.op, HP_GUARD_ANY_BIT);
-	assert_int_equal(c.operand, 0x80000000u);
+	assert_true(holds(&c, 0x80000000u) && !holds(&c, 0x7fffffff) && !holds(&c, 1ull << 32));
 }
 
 static void fields_through_pointers(void **state)
@@ -137,23 +139,23 @@ static void fields_through_pointers(void **state)
 	assert_int_equal(c.offset[0], 0); /* outer->next, */
 	assert_int_equal(c.offset[1], 8); /* and in it */
 	assert_int_equal(c.size, 8);
-	assert_int_equal(c.is_signed, 0);
 	c = parse(state, "outer->in.small == 255");
 	assert_int_equal(c.steps, 1);
 	assert_int_equal(c.offset[0], 16 + 3);
 	assert_int_equal(c.size, 1);
 	c = parse(state, "1.count <= -5"); /* in the unnamed struct */
 	assert_int_equal(c.offset[0], 8 + 4);
-	assert_int_equal(c.operand, (uint64_t)-5);
+	assert_true(holds(&c, (uint32_t)-5) && holds(&c, 0x80000000u) && !holds(&c, (uint32_t)-4) &&
+		    !holds(&c, 0));
 	c = parse(state, "outer.color == RED");
 	assert_int_equal(c.offset[0], 32);
-	assert_int_equal(c.operand, 1);
+	assert_true(holds(&c, 1) && !holds(&c, 2));
 	c = parse(state, "outer.next != NULL");
 	assert_int_equal(c.steps, 1);
 	assert_int_equal(c.size, 8);
 	c = parse(state, "outer == NULL");
 	assert_int_equal(c.steps, 0);
-	assert_int_equal(c.operand, 0);
+	assert_true(holds(&c, 0) && !holds(&c, 1ull << 63));
 }
 
 static void bit_fields(void **state)
@@ -162,10 +164,50 @@ static void bit_fields(void **state)
 
 	assert_int_equal(c.offset[0], 8);
 	assert_int_equal(c.size, 4);
-	assert_int_equal(c.shift, 5);
-	assert_int_equal(c.bits, 3);
+	assert_int_equal(c.left, 64 - 3 - 5);
+	assert_true(holds(&c, 0xff) && holds(&c, 7 << 5) && !holds(&c, 0x1f) && !holds(&c, 0xdf));
 	refuses(state, "outer.mode == 8", "8 does not fit in 'outer.mode'");
 	refuses(state, "outer.mode.x == 8", "bit field");
+}
+
+static bool compare(int64_t a, const char *op, int64_t b)
+{
+	bool less = a < b, same = a == b;
+
+	return op[0] == '!'   ? !same
+	       : op[0] == '=' ? same
+			      : (op[0] == '<' ? less : !less && !same) || (op[1] == '=' && same);
+}
+
+/* Each operator on each pair of @values, next to C's own; the value has @mask's bits in its word. */
+static void compares(void **state, const char *what, const int64_t *values, size_t count,
+		     uint64_t mask)
+{
+	static const char *const ops[] = { "==", "!=", "<", "<=", ">", ">=" };
+
+	for (size_t i = 0; i < count * count * 6; i++) {
+		int64_t a = values[i / 6 % count], b = values[i / 6 / count];
+		struct hp_guard_cond c;
+		char text[64];
+
+		snprintf(text, sizeof(text), "%s %s %lld", what, ops[i % 6], (long long)b);
+		c = parse(state, text);
+		/* What is beside the value does not count. */
+		if (holds(&c, ((uint64_t)a & mask) | (0xabcdefabcdull << 24 & ~mask)) !=
+		    compare(a, ops[i % 6], b))
+			fail_msg("%s, of %lld", text, (long long)a);
+	}
+}
+
+static void operators(void **state)
+{
+	static const int64_t numbers[] = { INT32_MIN, INT32_MIN + 1, -5, -1, 0, 1, 2, INT32_MAX };
+	static const int64_t bytes[] = { 0, 1, 2, 127, 128, 254, 255 };
+	static const int64_t big[] = { 0, 1, INT64_MAX - 1, INT64_MAX };
+
+	compares(state, "number", numbers, sizeof(numbers) / sizeof(numbers[0]), UINT32_MAX);
+	compares(state, "outer.in.small", bytes, sizeof(bytes) / sizeof(bytes[0]), UINT8_MAX);
+	compares(state, "outer.next.big", big, sizeof(big) / sizeof(big[0]), UINT64_MAX);
 }
 
 static void what_cannot_be_expressed(void **state)
@@ -233,6 +275,7 @@ int main(void)
 		cmocka_unit_test(arguments_by_name_and_number),
 		cmocka_unit_test(fields_through_pointers),
 		cmocka_unit_test(bit_fields),
+		cmocka_unit_test(operators),
 		cmocka_unit_test(what_cannot_be_expressed),
 		cmocka_unit_test(long_text_is_refused),
 		cmocka_unit_test(shares_of_processes_grow),

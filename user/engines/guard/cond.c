@@ -16,6 +16,16 @@
 #define BITS(n)	  ((n)*8u)
 #define MAX_DEPTH 8 /* of unnamed structs in each other */
 
+enum op {
+	OP_EQ,
+	OP_NE,
+	OP_LT,
+	OP_LE,
+	OP_GT,
+	OP_GE,
+	OP_ANY_BIT, /* value & operand */
+};
+
 /* A condition while it is read. */
 struct reader {
 	const struct btf *btf;
@@ -27,6 +37,11 @@ struct reader {
 	char path[HP_GUARD_TEXT_MAX];
 	uint32_t offset; /* of that from the last pointer */
 	bool in_memory;	 /* not the argument itself any more */
+	enum op op;
+	uint64_t operand;
+	bool is_signed;
+	uint32_t shift; /* of a bit field within its bytes, */
+	uint32_t bits;	/* and its width; 0 for another field */
 };
 
 static const char *name_of(const struct btf *btf, const struct btf_type *type)
@@ -205,8 +220,8 @@ static int place_bitfield(struct reader *r, uint32_t bits, uint32_t width)
 			       r->path);
 	r->offset = offset;
 	r->cond->size = (__u8)size;
-	r->cond->shift = (__u8)(bits - BITS(offset));
-	r->cond->bits = (__u8)width;
+	r->shift = bits - BITS(offset);
+	r->bits = width;
 	return 0;
 }
 
@@ -221,7 +236,7 @@ static int read_field(struct reader *r)
 	if (!read_word(r, word))
 		return hp_fail(r->err, HP_E_GUARD_ARG, "'%s': a field's name is wanted at '%s'",
 			       r->text, r->at);
-	if (r->cond->bits)
+	if (r->bits)
 		return hp_fail(r->err, HP_E_GUARD_ARG, "'%s' is a bit field and has no fields",
 			       r->path);
 	if (r->type && btf_is_ptr(r->type)) {
@@ -258,7 +273,7 @@ static int settle_type(struct reader *r)
 	if (t && btf_is_ptr(t))
 		cond->size = 8;
 	else if (t && (btf_is_int(t) || btf_is_any_enum(t)))
-		cond->size = cond->bits ? cond->size : (__u8)t->size;
+		cond->size = r->bits ? cond->size : (__u8)t->size;
 	else
 		return hp_fail(r->err, HP_E_GUARD_ARG,
 			       "'%s' is %s: only numbers, enums and "
@@ -269,9 +284,9 @@ static int settle_type(struct reader *r)
 		return hp_fail(r->err, HP_E_GUARD_ARG, "'%s' has %u bytes: too many", r->path,
 			       t->size);
 	if (btf_is_int(t))
-		cond->is_signed = (btf_int_encoding(t) & BTF_INT_SIGNED) != 0;
+		r->is_signed = (btf_int_encoding(t) & BTF_INT_SIGNED) != 0;
 	else if (btf_is_any_enum(t))
-		cond->is_signed = btf_kflag(t);
+		r->is_signed = btf_kflag(t);
 	return r->in_memory ? push_step(r) : 0;
 }
 
@@ -280,10 +295,9 @@ static int read_op(struct reader *r)
 	/* The longer ones first. */
 	static const struct {
 		const char *text;
-		enum hp_guard_op op;
-	} ops[] = { { "==", HP_GUARD_EQ },    { "!=", HP_GUARD_NE }, { "<=", HP_GUARD_LE },
-		    { ">=", HP_GUARD_GE },    { "<", HP_GUARD_LT },  { ">", HP_GUARD_GT },
-		    { "&", HP_GUARD_ANY_BIT } };
+		enum op op;
+	} ops[] = { { "==", OP_EQ }, { "!=", OP_NE }, { "<=", OP_LE },	  { ">=", OP_GE },
+		    { "<", OP_LT },  { ">", OP_GT },  { "&", OP_ANY_BIT } };
 
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
 		size_t length = strlen(ops[i].text);
@@ -291,7 +305,7 @@ static int read_op(struct reader *r)
 		if (strncmp(r->at, ops[i].text, length))
 			continue;
 		r->at += length;
-		r->cond->op = (__u8)ops[i].op;
+		r->op = ops[i].op;
 		return 0;
 	}
 	return hp_fail(r->err, HP_E_GUARD_ARG,
@@ -321,21 +335,25 @@ static bool read_enumerator(const struct reader *r, const char *word, int64_t *v
 	return false;
 }
 
-/* Can a field of @cond hold @value? @negative: it was written with a minus. */
-static bool fits(const struct hp_guard_cond *cond, uint64_t value, bool negative)
+static uint32_t width_of(const struct reader *r)
 {
-	uint32_t bits = cond->bits ? cond->bits : BITS(cond->size);
+	return r->bits ? r->bits : BITS(r->cond->size);
+}
+
+/* Can the field hold @value? @negative: it was written with a minus. */
+static bool fits(const struct reader *r, uint64_t value, bool negative)
+{
+	uint32_t bits = width_of(r);
 	uint64_t most = bits == 64 ? UINT64_MAX : (1ull << bits) - 1;
 
 	if (negative)
-		return cond->is_signed && (int64_t)value >= -(int64_t)(most / 2) - 1;
+		return r->is_signed && (int64_t)value >= -(int64_t)(most / 2) - 1;
 	/* A mask is written as bits, also of a signed number. */
-	return value <= (cond->is_signed && cond->op != HP_GUARD_ANY_BIT ? most / 2 : most);
+	return value <= (r->is_signed && r->op != OP_ANY_BIT ? most / 2 : most);
 }
 
 static int read_value(struct reader *r)
 {
-	struct hp_guard_cond *cond = r->cond;
 	char word[HP_GUARD_TEXT_MAX];
 	bool negative, pointer = btf_is_ptr(r->type);
 	int64_t enumerator;
@@ -349,30 +367,65 @@ static int read_value(struct reader *r)
 		return hp_fail(r->err, HP_E_GUARD_ARG, "'%s' ends without a value", r->text);
 	negative = word[0] == '-';
 	if (!strcmp(word, "NULL") || !strcmp(word, "false")) {
-		cond->operand = 0;
+		r->operand = 0;
 	} else if (!strcmp(word, "true")) {
-		cond->operand = 1;
+		r->operand = 1;
 	} else if (read_enumerator(r, word, &enumerator)) {
-		cond->operand = (__u64)enumerator;
+		r->operand = (__u64)enumerator;
 		return 0;
 	} else if (!isdigit((unsigned char)word[negative])) {
 		return hp_fail(r->err, HP_E_GUARD_ARG, "'%s' is no value that '%s' can have", word,
 			       r->path);
 	} else {
 		errno = 0;
-		cond->operand = negative ? (__u64)strtoll(word, &end, 0) : strtoull(word, &end, 0);
+		r->operand = negative ? (__u64)strtoll(word, &end, 0) : strtoull(word, &end, 0);
 		if (errno || *end)
 			return hp_fail(r->err, HP_E_GUARD_ARG, "'%s' is not a number", word);
 	}
-	if (pointer && (cond->operand || (cond->op != HP_GUARD_EQ && cond->op != HP_GUARD_NE)))
+	if (pointer && (r->operand || (r->op != OP_EQ && r->op != OP_NE)))
 		return hp_fail(r->err, HP_E_GUARD_ARG,
 			       "'%s' is a pointer: it can be == NULL or != NULL", r->path);
-	if (!fits(cond, cond->operand, negative))
+	if (!fits(r, r->operand, negative))
 		return hp_fail(r->err, HP_E_GUARD_ARG,
 			       "%s does not fit in '%s', %s number of %u %s", word, r->path,
-			       cond->is_signed ? "a signed" : "an unsigned",
-			       cond->bits ? cond->bits : cond->size, cond->bits ? "bits" : "bytes");
+			       r->is_signed ? "a signed" : "an unsigned",
+			       r->bits ? r->bits : r->cond->size, r->bits ? "bits" : "bytes");
 	return 0;
+}
+
+/*
+ * The question as the program asks it: see struct hp_guard_cond. At the upper end of 64 bits a number
+ * of any width wraps around as it does in its own, signed or not.
+ */
+static void settle_range(struct reader *r)
+{
+	struct hp_guard_cond *cond = r->cond;
+	uint32_t bits = width_of(r), unused = 64 - bits;
+	uint64_t least = r->is_signed ? 1ull << 63 : 0, value = r->operand << unused;
+	uint64_t most = least + (UINT64_MAX << unused);
+
+	cond->left = (__u8)(unused - r->shift);
+	cond->mask = UINT64_MAX << unused;
+	cond->outside = r->op == OP_NE || r->op == OP_LT || r->op == OP_GT || r->op == OP_ANY_BIT;
+	switch (r->op) {
+	case OP_EQ:
+	case OP_NE:
+		cond->low = value;
+		break;
+	case OP_GE:
+	case OP_LT:
+		cond->low = value;
+		cond->span = most - value;
+		break;
+	case OP_LE:
+	case OP_GT:
+		cond->low = least;
+		cond->span = value - least;
+		break;
+	case OP_ANY_BIT:
+		cond->mask = value;
+		break;
+	}
 }
 
 int hp_guard_cond__parse(struct hp_guard_cond *cond, const struct btf *btf, uint32_t function,
@@ -394,7 +447,10 @@ int hp_guard_cond__parse(struct hp_guard_cond *cond, const struct btf *btf, uint
 	skip_space(&r);
 	ret = ret ?: read_op(&r);
 	skip_space(&r);
-	return ret ?: read_value(&r);
+	ret = ret ?: read_value(&r);
+	if (!ret)
+		settle_range(&r);
+	return ret;
 }
 
 static void describe_type(const struct btf *btf, __u32 id, char *out, size_t size)

@@ -180,9 +180,23 @@ static void wait_for_readers(void)
 		nanosleep(&grace, NULL);
 }
 
+/* Which limits a rule has, for the programs. */
+static __u32 flags_of(const struct hp_guard_rule *rule)
+{
+	__u32 flags = rule->flags & (HP_GUARD_BY_CGROUP | HP_GUARD_BY_EXE | HP_GUARD_ALL_SITES);
+
+	flags |= rule->uid_count ? HP_GUARD_BY_UID : 0;
+	flags |= rule->percent < HP_GUARD_PERCENT ? HP_GUARD_BY_PERCENT : 0;
+	flags |= rule->cond_count ? HP_GUARD_BY_ARG : 0;
+	return flags;
+}
+
 void hp_guard__put(struct hp_guard *guard, const struct hp_guard_rule *rule)
 {
-	guard->patch->rules[!rule_index(guard)] = *rule;
+	struct hp_guard_rule *next = &guard->patch->rules[!rule_index(guard)];
+
+	*next = *rule;
+	next->flags = flags_of(rule);
 }
 
 void hp_guard__test(struct hp_guard *guard, bool on)
@@ -196,9 +210,10 @@ void hp_guard__test(struct hp_guard *guard, bool on)
 
 void hp_guard__flip(struct hp_guard *guard, enum hp_guard_state state)
 {
-	__u64 rule = load_word(guard) & HP_GUARD_WORD_RULE ? 0 : HP_GUARD_WORD_RULE;
+	size_t next = !rule_index(guard);
+	__u64 word = guard->patch->rules[next].flags * HP_GUARD_WORD_FLAG | (__u64)state;
 
-	store_word(guard, rule | (__u64)state);
+	store_word(guard, next ? word | HP_GUARD_WORD_RULE : word);
 	wait_for_readers();
 }
 
