@@ -5,11 +5,12 @@
  *
  *   guard_cost cost [-b BATCHES] [-n CALLS]   uid, cgroup, exe, arg: what each limit costs
  *   guard_cost flip [-b FLIPS]                with a thread on every CPU that does nothing but call
+ *   guard_cost attach PIN                     seconds that it takes to attach the pinned program
  *
- * The functions are security hooks that take three system calls which nobody else makes here. Each
- * subject is measured on every one of them: batches with nothing attached, then with the subject
- * attached, in turn with a system call that nobody touches; the fastest tenth of the batches ends with
- * what counts.
+ * The functions are security hooks that take three system calls which nobody else makes here. On each of
+ * them, in turn and many times over: nothing attached, the empty program, the guard; batches of calls, each
+ * followed by one of a system call that nobody touches. The fastest tenth of the batches of a subject ends with
+ * what counts. A machine's pace changes within seconds: only what takes turns can be compared.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -26,11 +27,14 @@
 
 #include "base/clock.h"
 #include "engines/guard/guard.h"
+#include "engines/guard/pins.h"
 #include "engines/guard/rule.h"
 #include "engines/guard/way_back.h"
 
 #define MAX_BATCHES 4000
 #define MAX_CPUS    64
+#define TURNS	    8 /* of each subject */
+#define WARM_UP	    20
 #define GUARD_NAME  "bench"
 
 static const struct {
@@ -82,23 +86,32 @@ static double time_batch(long number, pid_t pid)
 	return (double)(hp_now_ns() - start) / calls;
 }
 
-/* The cost of a call of @number, less that of one that nobody touches. */
-static double time_calls(long number)
+/* What was measured of a subject: calls of the hook, and of a system call that nobody touches. */
+struct series {
+	double here[MAX_BATCHES], there[MAX_BATCHES];
+	size_t count;
+};
+
+/* A turn of a subject that is in place. */
+static void take_turn(struct series *s, long number)
 {
-	static double here[MAX_BATCHES], there[MAX_BATCHES];
 	pid_t pid = getpid();
 
-	for (unsigned int i = 0; i < 20; i++)
+	for (unsigned int i = 0; i < WARM_UP; i++)
 		time_batch(number, pid);
-	for (unsigned int i = 0; i < batches; i++) {
-		there[i] = time_batch(SYS_getppid, pid);
-		here[i] = time_batch(number, pid);
+	for (unsigned int i = 0; i < batches / TURNS; i++, s->count++) {
+		s->there[s->count] = time_batch(SYS_getppid, pid);
+		s->here[s->count] = time_batch(number, pid);
 	}
-	return low(here, batches) - low(there, batches);
 }
 
-/* An fmod_ret program that lets every call pass, attached to @function. */
-static int attach_empty(const char *function, int *prog)
+static double cost_of(struct series *s)
+{
+	return low(s->here, s->count) - low(s->there, s->count);
+}
+
+/* An fmod_ret program that lets every call pass, for @function. */
+static int load_empty(const char *function)
 {
 	const struct bpf_insn insns[] = {
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
@@ -107,17 +120,16 @@ static int attach_empty(const char *function, int *prog)
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_MODIFY_RETURN);
 	struct hp_btf *btf;
 	uint32_t id = 0;
-	int fd, link;
+	int fd, program;
 
 	if (hp_btf__open(&btf) || hp_btf__find_function(btf, "vmlinux", function, &id, &fd))
 		die("no BTF", NULL);
 	hp_btf__close(btf);
 	opts.attach_btf_id = id;
-	*prog = bpf_prog_load(BPF_PROG_TYPE_TRACING, "empty", "GPL", insns, 2, &opts);
-	link = *prog < 0 ? -1 : bpf_raw_tracepoint_open(NULL, *prog);
-	if (link < 0)
+	program = bpf_prog_load(BPF_PROG_TYPE_TRACING, "empty", "GPL", insns, 2, &opts);
+	if (program < 0)
 		die("empty program", NULL);
-	return link;
+	return program;
 }
 
 static struct hp_engine_state *add_guard(const char *function, const char *limit)
@@ -161,41 +173,67 @@ static void remove_guard(struct hp_engine_state *state)
 	hp_guard_engine.close(state);
 }
 
-/* Nanoseconds that @subject adds to a call of a hook. */
-static double measure(const char *subject, size_t hook)
+/* The program of the guard that was added; its link goes, so that it can be attached in turn. */
+static int take_program(struct hp_engine_state *state)
 {
-	bool empty = !strcmp(subject, "empty");
-	double before = time_calls(hooks[hook].number), after;
-	struct hp_engine_state *state = NULL;
-	int link = -1, prog = -1;
+	int link = hp_pins__get(GUARD_NAME, HP_PIN_LINK), program;
+	struct bpf_link_info info = { 0 };
+	__u32 len = sizeof(info);
 
-	if (empty)
-		link = attach_empty(hooks[hook].function, &prog);
-	else
-		state = add_guard(hooks[hook].function, subject);
-	after = time_calls(hooks[hook].number);
-	if (empty) {
+	if (link < 0 || bpf_obj_get_info_by_fd(link, &info, &len))
+		die("the guard's link", NULL);
+	program = bpf_prog_get_fd_by_id(info.prog_id);
+	if (program < 0 || unlink(HP_PINS_ROOT "/" GUARD_NAME "/link"))
+		die("the guard's program", NULL);
+	close(link);
+	hp_guard_engine.close(state);
+	return program;
+}
+
+static void turn_of(struct series *s, int program, long number)
+{
+	int link = program < 0 ? -1 : bpf_raw_tracepoint_open(NULL, program);
+
+	if (program >= 0 && link < 0)
+		die("attach", NULL);
+	take_turn(s, number);
+	if (link >= 0)
 		close(link);
-		close(prog);
-	} else {
-		remove_guard(state);
+}
+
+/* Nanoseconds that the empty program and a guard with @limit add to a call of @hook. */
+static void measure(const char *limit, size_t hook, double *empty, double *guard)
+{
+	static struct series of_none, of_empty, of_guard;
+	int empty_program = load_empty(hooks[hook].function), guard_program;
+	struct hp_error err = { 0 };
+
+	of_none.count = of_empty.count = of_guard.count = 0;
+	guard_program = take_program(add_guard(hooks[hook].function, limit));
+	for (int turn = 0; turn < TURNS; turn++) {
+		turn_of(&of_none, -1, hooks[hook].number);
+		turn_of(&of_empty, empty_program, hooks[hook].number);
+		turn_of(&of_guard, guard_program, hooks[hook].number);
 	}
-	return after - before;
+	close(empty_program);
+	close(guard_program);
+	if (hp_pins__remove(GUARD_NAME, &err))
+		die("remove", &err);
+	*empty = cost_of(&of_empty) - cost_of(&of_none);
+	*guard = cost_of(&of_guard) - cost_of(&of_none);
 }
 
 static int cost(void)
 {
-	static const char *const subjects[] = { "uid", "cgroup", "exe", "arg" };
+	static const char *const limits[] = { "uid", "cgroup", "exe", "arg" };
 	double empty[HOOKS], added[HOOKS], ratio[HOOKS];
 
-	/* Both of a pair on the same function, one behind the other: a machine's pace changes. */
-	for (size_t s = 0; s < sizeof(subjects) / sizeof(subjects[0]); s++) {
+	for (size_t s = 0; s < sizeof(limits) / sizeof(limits[0]); s++) {
 		for (size_t h = 0; h < HOOKS; h++) {
-			empty[h] = measure("empty", h);
-			added[h] = measure(subjects[s], h);
+			measure(limits[s], h, &empty[h], &added[h]);
 			ratio[h] = added[h] / empty[h];
 		}
-		printf("%s %.0f", subjects[s], median(added, HOOKS));
+		printf("%s %.0f", limits[s], median(added, HOOKS));
 		printf(" empty %.0f", median(empty, HOOKS));
 		printf(" ratio %.2f", median(ratio, HOOKS));
 		printf(" from %.2f to %.2f\n", ratio[0], ratio[HOOKS - 1]);
@@ -294,6 +332,17 @@ static int flip(void)
 	return 0;
 }
 
+static int attach(const char *pin)
+{
+	int program = bpf_obj_get(pin);
+	uint64_t start = hp_now_ns();
+
+	if (program < 0 || bpf_raw_tracepoint_open(NULL, program) < 0)
+		die(pin, NULL);
+	printf("%.4f\n", (double)(hp_now_ns() - start) / 1e9);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -302,6 +351,8 @@ int main(int argc, char **argv)
 	/* To test the way back the engine runs the program that it is part of: this one. */
 	if (argc == 4 && !strcmp(what, "guard") && !strcmp(argv[2], HP_WAY_BACK))
 		return hp_way_back__walk(argv[3], NULL) != 0;
+	if (argc == 3 && !strcmp(what, "attach"))
+		return attach(argv[2]);
 	if (!strcmp(what, "flip"))
 		batches = 100;
 	optind = 2;
@@ -317,6 +368,6 @@ int main(int argc, char **argv)
 		return cost();
 	if (!strcmp(what, "flip"))
 		return flip();
-	fprintf(stderr, "usage: guard_cost cost|flip [-b BATCHES] [-n CALLS]\n");
+	fprintf(stderr, "usage: guard_cost cost|flip [-b BATCHES] [-n CALLS] | attach PIN\n");
 	return 2;
 }
