@@ -24,7 +24,7 @@ static const struct hp_command commands[] = {
 	  .run = hp_verb_build },
 	{ "inspect", "FILE.ko", "Show what a livepatch module replaces, without loading it.", NULL,
 	  .run = hp_verb_inspect, .run_process = hp_process__inspect,
-	  .run_program = hp_program__inspect },
+	  .run_program = hp_program__inspect, .run_guard_code = hp_guard__inspect },
 	{ "apply", "FILE.ko", "Apply a livepatch under a budget and prove that it is live.",
 	  FOR_PROCESSES("apply"), .run = hp_verb_apply, .run_process = hp_process__apply,
 	  .run_program = hp_program__apply, .run_guard_code = hp_guard__apply },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What verify and revert do when their operand is a guard, and what guards' verbs share. */
+/* What inspect, apply, verify and revert do when their operand is a guard, and what guards' verbs share. */
 #ifndef HP_VERBS_GUARD_H
 #define HP_VERBS_GUARD_H
 
@@ -16,6 +16,7 @@ bool hp_guard__is_asked(int argc, char **argv);
 /* True if an operand is a BPF object with a guard's code. */
 bool hp_guard__is_applied(int argc, char **argv);
 
+int hp_guard__inspect(const struct hp_command *cmd, int argc, char **argv);
 int hp_guard__apply(const struct hp_command *cmd, int argc, char **argv);
 int hp_guard__verify(const struct hp_command *cmd, int argc, char **argv);
 int hp_guard__revert(const struct hp_command *cmd, int argc, char **argv);

@@ -207,25 +207,14 @@ static int check_value(const struct hp_guard_rule *rule, bool code, struct hp_er
 		       "a guard without code cannot answer with anything: name an error");
 }
 
-static int prepare(struct hp_engine_state *state, const struct hp_hotfix *hotfix,
-		   struct hp_error *err)
+/* What needs no lock: the function and the program, up to the verifier. */
+static int load(struct hp_engine_state *state, const struct hp_guard_hotfix *g,
+		struct hp_error *err)
 {
-	const struct hp_guard_hotfix *g = guard_of(hotfix);
 	struct hp_guard_patch patch = { .magic = HP_GUARD_MAGIC, .version = HP_GUARD_VERSION };
-	uint64_t start;
 	int ret;
 
-	ret = hp_pins__check_name(hotfix->name, err);
-	if (!ret && strlen(g->function) >= sizeof(patch.function))
-		ret = hp_fail(err, HP_E_GUARD_UNKNOWN, "this kernel has no function %s",
-			      g->function);
-	ret = ret ?: check_value(&g->rule, g->code != NULL, err);
-	ret = ret ?: take_lock(state, g->deadline, err);
-	ret = ret ?: check_free(hotfix->name, err);
-	if (ret)
-		return ret;
-	start = hp_now_ns();
-	strcpy(patch.name, hotfix->name);
+	strcpy(patch.name, g->hotfix.name);
 	strcpy(patch.function, g->function);
 	patch.made_time = (__u64)time(NULL);
 	ret = need_types(state, err);
@@ -237,8 +226,39 @@ static int prepare(struct hp_engine_state *state, const struct hp_hotfix *hotfix
 		return ret;
 	state->rule = g->rule;
 	state->rule.set_time = patch.made_time;
-	ret = parse_args(state, g, g->function, hp_guard_program__kind(state->program),
-			 &state->rule, err);
+	return parse_args(state, g, g->function, hp_guard_program__kind(state->program),
+			  &state->rule, err);
+}
+
+static int check_names(const struct hp_guard_hotfix *g, struct hp_error *err)
+{
+	int ret = hp_pins__check_name(g->hotfix.name, err);
+
+	if (!ret && strlen(g->function) >= HP_GUARD_FUNCTION_MAX)
+		ret = hp_fail(err, HP_E_GUARD_UNKNOWN, "this kernel has no function %s",
+			      g->function);
+	return ret ?: check_value(&g->rule, g->code != NULL, err);
+}
+
+int hp_guard_engine__try(struct hp_engine_state *state, const struct hp_guard_hotfix *g,
+			 struct hp_error *err)
+{
+	int ret = check_names(g, err);
+
+	return ret ?: load(state, g, err);
+}
+
+static int prepare(struct hp_engine_state *state, const struct hp_hotfix *hotfix,
+		   struct hp_error *err)
+{
+	const struct hp_guard_hotfix *g = guard_of(hotfix);
+	uint64_t start;
+	int ret = check_names(g, err);
+
+	ret = ret ?: take_lock(state, g->deadline, err);
+	ret = ret ?: check_free(hotfix->name, err);
+	start = hp_now_ns();
+	ret = ret ?: load(state, g, err);
 	state->times.load = hp_now_ns() - start;
 	return ret;
 }

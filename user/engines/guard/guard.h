@@ -42,6 +42,13 @@ struct hp_guard_times {
 const struct hp_guard_times *hp_guard_engine__times(const struct hp_engine_state *state);
 uint64_t hp_guard_engine__way_back_hits(const struct hp_engine_state *state);
 
+/*
+ * Would this kernel take it? Its program is loaded and attached to nothing, nobody is waited for, and whether a
+ * guard of that name is there already is not asked.
+ */
+int hp_guard_engine__try(struct hp_engine_state *state, const struct hp_guard_hotfix *g,
+			 struct hp_error *err);
+
 /* The kernel's types, read when first needed; NULL when there are none. */
 struct hp_btf *hp_guard_engine__btf(struct hp_engine_state *state);
 
