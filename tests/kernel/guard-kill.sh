@@ -13,21 +13,13 @@ denied() {
 	(echo $BASHPID >"$cgroups/hp/$1/cgroup.procs" && exec unshare -U true 2>/dev/null) || echo "$1"
 }
 
-# sampled COUNT: the numbers up to it, from coarse to fine, so that a part of them is spread over all.
-sampled() {
-	seq 1 8 "$1"
-	seq 5 8 "$1"
-	seq 3 4 "$1"
-	seq 2 2 "$1"
-}
-
 # kill_everywhere NAME OLD NEW PREPARE COMMAND...: kill it at each of its system calls from the lock on that can change anything, or
 # at as many as there is time for. OLD and NEW are what is refused before and after it.
 kill_everywhere() {
 	local name=$1 old=$2 new=$3 prepare=$4 n ended state action problems='' last=400 halves=0 begin=$SECONDS order
 	local -a seen=()
 	shift 4
-	for n in $(sampled $last); do
+	for n in $(spread $(seq $last)); do
 		((n < last)) || continue
 		((${#seen[@]} < 4 || SECONDS - begin < ${HOTPROOF_KILL_SECONDS:-25})) || break
 		$prepare

@@ -45,6 +45,14 @@ unload() {
 	done
 }
 
+# spread NUMBER...: the same, from coarse to fine, so that as many as there is time for are spread over all.
+spread() {
+	printf '%s\n' "$@" | awk '
+		function every(step, from) { for (i = from; i <= NR; i += step) print number[i] }
+		{ number[NR] = $0 }
+		END { every(8, 1); every(8, 5); every(4, 3); every(2, 2) }'
+}
+
 # report SCHEMA NAME COMMAND...: run a command that prints a JSON report, and keep the report for
 # validation against docs/schema/SCHEMA.schema.json. $status, $stdout and $stderr as with run.
 report() {
