@@ -33,12 +33,12 @@ reverted() { [[ ! -e /sys/fs/bpf/hotproof/$1 ]] || $hotproof revert $1 --for 1ms
 # kill_each NAME MODE "NUMBERS" OLD NEW PREPARE COMMAND...: kill it at each of these calls, as long as it has so many.
 kill_each() {
 	local name=$1 mode=$2 numbers=$3 old=$4 new=$5 prepare=$6 n status ended found problems='' last=1000 left=0 begin=$SECONDS
-	local -a seen=()
+	local -a found_at=()
 	local -i halves=0
 	shift 6
 	for n in $(spread $numbers); do
 		((n < last)) || continue
-		if ((${#seen[@]} >= 4 && SECONDS - begin > ${HOTPROOF_KILL_SECONDS:-12})); then
+		if ((${#found_at[@]} >= 4 && SECONDS - begin > ${HOTPROOF_KILL_SECONDS:-12})); then
 			((++left))
 			continue
 		fi
@@ -49,7 +49,7 @@ kill_each() {
 		((status == 0)) || problems+="$n: kill-at ended with $status"$'\n'
 		flock /sys/fs/bpf true # the change is made
 		state
-		seen[n]=${state% *}
+		found_at[n]=${state% *}
 		if [[ $mode != both ]]; then
 			[[ $state == "$old" || $state == "$new" ]] || problems+="$n: $state"$'\n'
 			! compgen -G '/sys/fs/bpf/hotproof/~*' >/dev/null || problems+="$n: half pinned"$'\n'
@@ -70,11 +70,11 @@ kill_each() {
 		*) problems+="$n: after recover: $state"$'\n' ;;
 		esac
 	done
-	is "$name: killed ${#seen[@]} times" "$problems" ""
+	is "$name: killed ${#found_at[@]} times" "$problems" ""
 	((!left)) || skip "$name: at the other calls" "they had their time: HOTPROOF_KILL_SECONDS=500 for more"
 	# In the order of the calls, not of the kills.
-	diag "$((SECONDS - begin)) s; found: $(printf '%s\n' "${seen[@]}" | uniq -c | awk '{ printf "%s%s %s", NR == 1 ? "" : ", ", $1, $2 }'); by half $halves times"
-	ok "$name: there was something to kill" test ${#seen[@]} -ge 3
+	diag "$((SECONDS - begin)) s; found: $(printf '%s\n' "${found_at[@]}" | uniq -c | awk '{ printf "%s%s %s", NR == 1 ? "" : ", ", $1, $2 }'); by half $halves times"
+	ok "$name: there was something to kill" test ${#found_at[@]} -ge 3
 }
 
 # Of the calls of the loader itself, some: those before it makes the child take nothing but its own descriptors along, and so do
