@@ -5,6 +5,7 @@
  * is shared but the list of what is to be done.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/interrupt.h"
@@ -150,6 +152,24 @@ static void work(struct hp_tracer *tracer, void *arg)
 			try_one(worker, tracer, i);
 }
 
+/*
+ * What a stopped thread does for us begins with waking it, and ends with waking us: some twenty times
+ * for an attempt. A processor that sleeps takes longer for that than for the work, so they poll
+ * meanwhile (Documentation/power/pm_qos_interface.rst). That ends when the file is closed, whatever
+ * ends us; who may not open it does without.
+ */
+static int keep_processors_awake(void)
+{
+	int fd = open("/dev/cpu_dma_latency", O_WRONLY | O_CLOEXEC);
+	int32_t latency_us = 0;
+
+	if (fd >= 0 && write(fd, &latency_us, sizeof(latency_us)) == sizeof(latency_us))
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
 static size_t count_workers(const struct crew *crew)
 {
 	size_t wanted = 1 + crew->left / FOR_A_WORKER, have = 1;
@@ -186,6 +206,7 @@ void hp_crew__run(struct hp_proc *proc, struct hp_outcome_record *records, size_
 		  const struct hp_proc_opts *opts, hp_attempt_fn *attempt, const char *what)
 {
 	struct crew crew = { .records = records, .count = count, .opts = opts, .attempt = attempt };
+	_cleanup_close_ int awake = opts->dry_run ? -1 : keep_processors_awake();
 	int priority = getpriority(PRIO_PROCESS, 0), ret;
 	struct hp_error err = { 0 };
 
