@@ -14,7 +14,8 @@
 struct place {
 	uint64_t address; /* of the function's entry, a linkage stub, or a pointer */
 	size_t function;
-	uint64_t slot; /* of a stub: the pointer that it goes through */
+	uint64_t slot;	 /* the pointer itself, or that which a stub goes through; else 0 */
+	uint64_t length; /* of a stub; else 0 */
 };
 
 struct places {
@@ -33,14 +34,14 @@ struct scan {
 	struct places slots;   /* pointers */
 };
 
-static int add_place(struct places *places, uint64_t address, size_t function, uint64_t slot)
+static int add_place(struct places *places, struct place place)
 {
 	struct place *grown = realloc(places->list, (places->count + 1) * sizeof(*grown));
 
 	if (!grown)
 		return -ENOMEM;
 	places->list = grown;
-	grown[places->count++] = (struct place){ address, function, slot };
+	grown[places->count++] = place;
 	return 0;
 }
 
@@ -141,7 +142,9 @@ static int consider_reloc(struct scan *s, const GElf_Rela *rela, Elf_Data *symbo
 			continue;
 		if (!hp_arch__is_slot(type))
 			s->out->address_taken[i] = true;
-		else if (add_place(&s->slots, rela->r_offset, i, rela->r_offset))
+		else if (add_place(&s->slots, (struct place){ .address = rela->r_offset,
+							      .function = i,
+							      .slot = rela->r_offset }))
 			return -ENOMEM;
 	}
 	return 0;
@@ -179,7 +182,7 @@ static int find_stubs(struct scan *s)
 		GElf_Shdr header;
 		Elf_Scn *section = hp_elf__find_section(s->elf, names[n], &header);
 		Elf_Data *data = section ? elf_getdata(section, NULL) : NULL;
-		uint64_t each = header.sh_entsize ?: 16;
+		uint64_t each = section && header.sh_entsize ? header.sh_entsize : 16;
 
 		for (size_t at = 0; data && data->d_buf && at < data->d_size && !ret; at++) {
 			const uint8_t *code = (const uint8_t *)data->d_buf + at;
@@ -192,8 +195,12 @@ static int find_stubs(struct scan *s)
 				continue;
 			slot = find_place(&s->slots, insn.reference);
 			if (slot)
-				ret = add_place(&s->entries, header.sh_addr + at / each * each,
-						slot->function, slot->address);
+				ret = add_place(&s->entries,
+						(struct place){ .address = header.sh_addr +
+									   at / each * each,
+								.function = slot->function,
+								.slot = slot->address,
+								.length = each });
 		}
 	}
 	return ret;
@@ -202,8 +209,7 @@ static int find_stubs(struct scan *s)
 static bool is_in_stub(const struct scan *s, uint64_t address)
 {
 	for (size_t i = 0; i < s->entries.count; i++)
-		if (s->entries.list[i].slot && address >= s->entries.list[i].address &&
-		    address < s->entries.list[i].address + 16)
+		if (address - s->entries.list[i].address < s->entries.list[i].length)
 			return true;
 	return false;
 }
@@ -355,7 +361,8 @@ int hp_elf_sites__find(struct hp_elf_sites *out, struct hp_elf *elf, bool is_own
 	if (elf_getshdrnum(hp_elf__handle(elf), &sections) || sections < 2)
 		ret = -ENOENT;
 	for (size_t i = 0; i < count && is_own && !ret; i++)
-		ret = add_place(&s.entries, functions[i].address, i, 0);
+		ret = add_place(&s.entries,
+				(struct place){ .address = functions[i].address, .function = i });
 	ret = ret ?: find_slots(&s);
 	ret = ret ?: find_stubs(&s);
 	ret = ret ?: index_places(&s.entries);
