@@ -10,10 +10,18 @@
 #include "report/error.h"
 #include "report/json.h"
 
+/* By its name too: what is wrong with a damaged one is for those to say who know what it should be. */
+static bool is_meant(const char *path)
+{
+	size_t len = strlen(path);
+
+	return (len > 3 && !strcmp(path + len - 3, ".so")) || hp_hotfix__is_one(path);
+}
+
 bool hp_process__is_asked(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++)
-		if (argv[i][0] != '-' && hp_hotfix__is_one(argv[i]))
+		if (argv[i][0] != '-' && is_meant(argv[i]))
 			return true;
 	return false;
 }

@@ -147,7 +147,8 @@ static void work(struct hp_tracer *tracer, void *arg)
 
 	if (!has_files(worker))
 		return;
-	while (!hp_tracer__has_to_end(tracer) && (i = crew->next++) < crew->count)
+	while (!hp_tracer__has_to_end(tracer) && hp_now_ns() < crew->opts->deadline &&
+	       (i = crew->next++) < crew->count)
 		if (!crew->settled[i])
 			try_one(worker, tracer, i);
 }
