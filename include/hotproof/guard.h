@@ -51,8 +51,8 @@ enum hp_guard_kind {
 #define HP_GUARD_WORD_STATE	 0x3ull
 #define HP_GUARD_WORD_RULE	 0x4ull
 #define HP_GUARD_WORD_TEST	 0x8ull
-#define HP_GUARD_WORD_FLAG	 0x100ull /* the first one; shifted by so much: */
-#define HP_GUARD_WORD_FLAGS	 8
+#define HP_GUARD_WORD_FLAGS	 8			       /* how far the flags are shifted, */
+#define HP_GUARD_WORD_FLAG	 (1ull << HP_GUARD_WORD_FLAGS) /* and the first of them */
 #define HP_GUARD_WORD_GENERATION (1ull << 32)
 
 /*
