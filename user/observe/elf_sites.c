@@ -325,6 +325,44 @@ static int scan_bytes(struct scan *s, const uint8_t *code, size_t len, uint64_t 
 	return ret;
 }
 
+/*
+ * Branches of two bytes to our own functions, which lie less than 128 bytes away. Only what is decoded on
+ * the way from its function's symbol is taken: two bytes that fit are no proof. A function's branches to its own entry are
+ * its own affair.
+ */
+static int scan_near(struct scan *s, const struct place *to)
+{
+	int ret = 0;
+
+	for (int distance = INT8_MIN; distance <= INT8_MAX && !ret; distance++) {
+		uint64_t address = to->address - 2 - (uint64_t)(int64_t)distance, offset;
+		struct hp_insn insn;
+		const char *name;
+		uint8_t code[2];
+
+		if (hp_elf__read(s->elf, address, code, sizeof(code)) ||
+		    code[1] != (uint8_t)distance ||
+		    hp_text__decode(code, sizeof(code), address, &insn) ||
+		    insn.branch == HP_BRANCH_NONE || insn.target != to->address ||
+		    hp_elf__symbol_at(s->elf, address, &name, &offset) ||
+		    address - offset == to->address)
+			continue;
+		ret = add_site(s, to, address, address + sizeof(code),
+			       insn.branch == HP_BRANCH_JUMP ? HP_SITE_TAIL : HP_SITE_COND);
+	}
+	return ret;
+}
+
+static int scan_all_near(struct scan *s)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < s->entries.count && !ret; i++)
+		if (!s->entries.list[i].slot)
+			ret = scan_near(s, &s->entries.list[i]);
+	return ret;
+}
+
 static int scan_segments(struct scan *s)
 {
 	int ret = 0;
@@ -367,7 +405,7 @@ int hp_elf_sites__find(struct hp_elf_sites *out, struct hp_elf *elf, bool is_own
 	ret = ret ?: find_stubs(&s);
 	ret = ret ?: index_places(&s.entries);
 	if (!ret && (s.entries.count || s.slots.count))
-		ret = scan_segments(&s);
+		ret = scan_segments(&s) ?: scan_all_near(&s);
 	free_places(&s.entries);
 	free_places(&s.slots);
 	if (ret)

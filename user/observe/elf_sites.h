@@ -3,8 +3,8 @@
  * The static call sites of functions in the code of one ELF file: of the functions' own file, or of
  * another one, which calls them by name through its procedure linkage table or a pointer.
  *
- * What is not seen: branches of two bytes, which reach no further than the function's neighbours, and
- * code that is no part of the file.
+ * What is not seen: branches of two bytes in functions without a symbol, and code that is no part of the
+ * file.
  */
 #ifndef HP_OBSERVE_ELF_SITES_H
 #define HP_OBSERVE_ELF_SITES_H

@@ -197,6 +197,7 @@ static void find_callers(struct process_proof *proof, const struct hp_process_ro
 	out->list = calloc(count + 1, sizeof(*out->list));
 	for (size_t c = 0; out->list && c < count; c++) {
 		hp_proc__where(proof->proc, pid, maps, seen[c].address, &out->list[c].where);
+		out->list[c].next = seen[c].address;
 		out->list[c].calls = seen[c].calls;
 		out->count++;
 	}

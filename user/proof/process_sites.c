@@ -10,6 +10,7 @@
 
 #include "engines/proc/memory.h"
 #include "observe/elf_sites.h"
+#include "proof/process_tails.h"
 
 /* Of more sites than that, only those that called are listed: there may be thousands of processes. */
 #define MAX_LISTED 256
@@ -29,13 +30,19 @@ struct hp_process_sites {
 	size_t file_count;
 };
 
+/* By what the calls of a site that is known from code are told, in the order of the sites. */
+struct site_key {
+	uint64_t next;	   /* link address behind it */
+	uint64_t function; /* of a jump, the function that it is in, in the process; 0: not known */
+};
+
 /* One process while its sites are put together. */
 struct fill {
 	struct hp_process_sites *sites;
 	struct hp_process_row *row;
 	const struct hp_maps *maps;
 	uint64_t target_bias;
-	uint64_t **next; /* of each target's sites that are known from code: the return address */
+	struct site_key **keys; /* of each target's sites that are known from code */
 };
 
 int hp_process_sites__open(struct hp_process_sites **out, struct hp_proc *proc)
@@ -132,26 +139,29 @@ static int add_static(struct fill *f, const struct known_file *file, const struc
 		const struct hp_elf_site *from = &file->sites.list[n];
 		struct hp_call_sites *sites = &f->row->targets[from->function].call_sites;
 		struct hp_verify_site *to;
+		struct site_key *grown;
 		const char *symbol;
-		uint64_t *grown;
 
 		if (from->slot && !leads_there(f, map, bias + from->slot, from->function))
 			continue;
-		grown = realloc(f->next[from->function], (sites->count + 1) * sizeof(*grown));
+		grown = realloc(f->keys[from->function], (sites->count + 1) * sizeof(*grown));
 		if (!grown)
 			return -ENOMEM;
-		f->next[from->function] = grown;
+		f->keys[from->function] = grown;
 		to = hp_call_sites__add(sites);
 		if (!to)
 			return -ENOMEM;
-		grown[sites->count - 1] = from->next;
+		grown += sites->count - 1;
+		*grown = (struct site_key){ .next = from->next };
 		to->object = strdup(base_of(map));
 		to->address = from->address;
-		if (!hp_elf__symbol_at(file->elf, from->address, &symbol, &to->offset))
+		if (!hp_elf__symbol_at(file->elf, from->address, &symbol, &to->offset)) {
 			to->symbol = strdup(symbol);
+			grown->function = bias + from->address - to->offset;
+		}
 		to->kind = from->kind;
 		to->found_static = true;
-		/* What a jump leaves on the stack is somebody else's return address. */
+		/* What a jump leaves on the stack is somebody else's return address: see site_of_jump(). */
 		to->countable = from->kind == HP_SITE_CALL;
 	}
 	return 0;
@@ -204,16 +214,45 @@ static int look_into_all(struct fill *f)
 	return 0;
 }
 
-/* The site whose call returns to @where: a known one, or a new one seen at run time only. */
-static struct hp_verify_site *site_of(struct hp_call_sites *sites, const uint64_t *next,
-				      size_t known, const struct hp_proc_where *where)
+/* The only jump of the function that the call returning to @next goes to, if it has just one. */
+static struct hp_verify_site *site_of_jump(struct hp_call_sites *sites, const struct site_key *keys,
+					   size_t known, pid_t pid, uint64_t next)
 {
+	struct hp_verify_site *site = NULL;
+	uint64_t function = 0;
+
+	for (size_t i = 0; i < known; i++) {
+		if (sites->list[i].kind == HP_SITE_CALL || !keys[i].function)
+			continue;
+		function = function ?: hp_process_call__target(pid, next);
+		if (!function)
+			return NULL;
+		if (keys[i].function != function)
+			continue;
+		if (site)
+			return NULL;
+		site = &sites->list[i];
+	}
+	if (site)
+		site->countable = true;
+	return site;
+}
+
+/* The site of @caller's calls: a known one, or a new one seen at run time only. */
+static struct hp_verify_site *site_of(struct hp_call_sites *sites, const struct site_key *keys,
+				      size_t known, pid_t pid,
+				      const struct hp_process_caller *caller)
+{
+	const struct hp_proc_where *where = &caller->where;
 	struct hp_verify_site *site;
 
 	for (size_t i = 0; i < known; i++)
-		if (next[i] == where->address && sites->list[i].countable &&
+		if (keys[i].next == where->address && sites->list[i].kind == HP_SITE_CALL &&
 		    !strncmp(sites->list[i].object ?: "", where->object, sizeof(where->object) - 1))
 			return &sites->list[i];
+	site = site_of_jump(sites, keys, known, pid, caller->next);
+	if (site)
+		return site;
 	site = hp_call_sites__at(sites, where->object, where->address) ?: hp_call_sites__add(sites);
 	if (!site || site->object)
 		return site;
@@ -225,7 +264,8 @@ static struct hp_verify_site *site_of(struct hp_call_sites *sites, const uint64_
 	return site;
 }
 
-static int add_callers(struct hp_process_target *target, const uint64_t *next, size_t known)
+static int add_callers(struct hp_process_target *target, const struct site_key *keys, size_t known,
+		       pid_t pid)
 {
 	const struct hp_process_callers *both[] = { &target->callers, &target->stale_callers };
 
@@ -233,7 +273,7 @@ static int add_callers(struct hp_process_target *target, const uint64_t *next, s
 		for (size_t i = 0; i < both[stale]->count; i++) {
 			const struct hp_process_caller *c = &both[stale]->list[i];
 			struct hp_verify_site *site =
-				site_of(&target->call_sites, next, known, &c->where);
+				site_of(&target->call_sites, keys, known, pid, c);
 
 			if (!site)
 				return -ENOMEM;
@@ -274,8 +314,8 @@ int hp_process_sites__fill(struct hp_process_sites *s, struct hp_process_row *ro
 	if (!map || hp_proc__object(s->proc, row->record.process.pid, map, &target, &f.target_bias))
 		return 0;
 	ret = learn_functions(s, target);
-	f.next = ret ? NULL : calloc(count + 1, sizeof(*f.next));
-	if (!f.next)
+	f.keys = ret ? NULL : calloc(count + 1, sizeof(*f.keys));
+	if (!f.keys)
 		return -ENOMEM;
 	for (size_t t = 0; t < count; t++)
 		row->targets[t].call_sites.known = true;
@@ -283,11 +323,12 @@ int hp_process_sites__fill(struct hp_process_sites *s, struct hp_process_row *ro
 	for (size_t t = 0; t < count && !ret; t++) {
 		struct hp_call_sites *sites = &row->targets[t].call_sites;
 
-		ret = add_callers(&row->targets[t], f.next[t], sites->count);
+		ret = add_callers(&row->targets[t], f.keys[t], sites->count,
+				  row->record.process.pid);
 		shorten(sites);
 	}
 	for (size_t t = 0; t < count; t++)
-		free(f.next[t]);
-	free(f.next);
+		free(f.keys[t]);
+	free(f.keys);
 	return ret;
 }

@@ -18,6 +18,7 @@
 /* Who called, and how often. */
 struct hp_process_caller {
 	struct hp_proc_where where;
+	uint64_t next; /* the return address in the process */
 	uint64_t calls;
 };
 
