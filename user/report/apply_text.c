@@ -5,16 +5,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
-
-#include <libsmartcols/libsmartcols.h>
 
 #include "base/cleanup.h"
 #include "report/format.h"
+#include "report/table.h"
 
 #define MAX_BLOCKERS 10 /* listed without -v */
-
-HP_DEFINE_CLEANUP(struct libscols_table *, scols_unref_table)
 
 static const char *const outcome_words[] = {
 	[HP_OUTCOME_APPLIED] = "applied",
@@ -34,18 +30,15 @@ static const char *const phase_words[HP_PHASES] = {
 
 static int print_phases(const struct hp_apply_report *report, FILE *out)
 {
-	__cleanup(hp_cleanup_scols_unref_table) struct libscols_table *table = scols_new_table();
+	static const struct hp_column columns[] = {
+		{ "PHASE", 0 }, { "BEGAN", SCOLS_FL_RIGHT }, { "TOOK", SCOLS_FL_RIGHT }, { 0 }
+	};
+	__cleanup(hp_cleanup_scols_unref_table) struct libscols_table *table =
+		hp_table__new(out, false, columns);
 	enum hp_apply_phase order[HP_PHASES];
 	size_t count = hp_apply_report__order(report, order);
 
 	if (!table)
-		return -ENOMEM;
-	scols_table_set_stream(table, out);
-	if (!isatty(fileno(out)))
-		scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
-	if (!scols_table_new_column(table, "PHASE", 0, 0) ||
-	    !scols_table_new_column(table, "BEGAN", 0, SCOLS_FL_RIGHT) ||
-	    !scols_table_new_column(table, "TOOK", 0, SCOLS_FL_RIGHT))
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
 		const struct hp_phase_time *phase = &report->phase[order[i]];

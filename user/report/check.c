@@ -7,9 +7,8 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-#include <libsmartcols/libsmartcols.h>
-
 #include "report/json.h"
+#include "report/table.h"
 
 /* NULL for "", so that JSON says null. */
 static json_t *text_or_null(const char *text)
@@ -108,8 +107,6 @@ static int print_json(const struct hp_check *check)
 	json_object_set_new(report, "status", json_integer(check->status));
 	return hp_json_print(report);
 }
-
-HP_DEFINE_CLEANUP(struct libscols_table *, scols_unref_table)
 
 /* A table whose last column takes what is left of a terminal's width, in several lines. */
 static struct libscols_table *new_table(const struct hp_globals *globals, const char *first,

@@ -6,38 +6,15 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
-#include <unistd.h>
-
-#include <libsmartcols/libsmartcols.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "engines/guard/rule.h"
 #include "report/format.h"
 #include "report/status.h"
-
-HP_DEFINE_CLEANUP(struct libscols_table *, scols_unref_table)
+#include "report/table.h"
 
 #define TEXT_MAX 640
-
-static struct libscols_table *new_table(FILE *out, bool color, const char *const *names,
-					const int *flags, size_t count)
-{
-	struct libscols_table *table = scols_new_table();
-
-	if (!table)
-		return NULL;
-	scols_table_set_stream(table, out);
-	scols_table_enable_colors(table, color);
-	if (!isatty(fileno(out)))
-		scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
-	for (size_t i = 0; i < count; i++)
-		if (!scols_table_new_column(table, names[i], 0, flags[i])) {
-			scols_unref_table(table);
-			return NULL;
-		}
-	return table;
-}
 
 static void __attribute__((format(printf, 3, 4))) add(char *out, size_t size, const char *fmt, ...)
 {
@@ -128,13 +105,17 @@ static int add_row(struct libscols_table *table, const struct hp_guard_view *vie
 
 int hp_guard_report__table(const struct hp_guard_row *rows, size_t count, FILE *out, bool color)
 {
-	static const char *const names[] = { "GUARD", "FUNCTION", "STATE",    "RETURNS",
-					     "CALLS", "REFUSED",  "OBSERVED", "SCOPE" };
-	static const int flags[] = {
-		0, 0, 0, 0, SCOLS_FL_RIGHT, SCOLS_FL_RIGHT, SCOLS_FL_RIGHT, 0
-	};
+	static const struct hp_column columns[] = { { "GUARD", 0 },
+						    { "FUNCTION", 0 },
+						    { "STATE", 0 },
+						    { "RETURNS", 0 },
+						    { "CALLS", SCOLS_FL_RIGHT },
+						    { "REFUSED", SCOLS_FL_RIGHT },
+						    { "OBSERVED", SCOLS_FL_RIGHT },
+						    { "SCOPE", 0 },
+						    { 0 } };
 	__cleanup(hp_cleanup_scols_unref_table) struct libscols_table *table =
-		new_table(out, color, names, flags, sizeof(names) / sizeof(names[0]));
+		hp_table__new(out, color, columns);
 	int ret = table ? 0 : -ENOMEM;
 
 	for (size_t i = 0; !ret && i < count; i++)
@@ -204,10 +185,11 @@ static void print_row(const struct hp_guard_row *row, FILE *out, int verbosity)
 
 static int print_functions(const struct hp_guard_report *report, FILE *out, bool color)
 {
-	static const char *const names[] = { "FUNCTION", "BY", "PROTOTYPE" };
-	static const int flags[] = { 0, 0, SCOLS_FL_TRUNC };
+	static const struct hp_column columns[] = {
+		{ "FUNCTION", 0 }, { "BY", 0 }, { "PROTOTYPE", SCOLS_FL_TRUNC }, { 0 }
+	};
 	__cleanup(hp_cleanup_scols_unref_table) struct libscols_table *table =
-		new_table(out, color, names, flags, sizeof(names) / sizeof(names[0]));
+		hp_table__new(out, color, columns);
 	int ret;
 
 	if (!table)

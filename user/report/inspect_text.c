@@ -7,16 +7,12 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
-#include <unistd.h>
-
-#include <libsmartcols/libsmartcols.h>
 
 #include "base/cleanup.h"
 #include "report/format.h"
+#include "report/table.h"
 
 #define LABEL_WIDTH 16
-
-HP_DEFINE_CLEANUP(struct libscols_table *, scols_unref_table)
 
 enum column {
 	COL_OBJECT,
@@ -26,18 +22,14 @@ enum column {
 	COL_HERE,
 };
 
-static const struct {
-	const char *name;
-	int flags;
-} columns[] = {
+static const struct hp_column columns[] = {
 	[COL_OBJECT] = { "OBJECT", 0 },
 	[COL_TARGET] = { "TARGET", SCOLS_FL_TRUNC },
 	[COL_REPLACEMENT] = { "REPLACEMENT", SCOLS_FL_TRUNC },
 	[COL_SIZE] = { "SIZE", SCOLS_FL_RIGHT },
 	[COL_HERE] = { "IN THIS KERNEL", 0 },
+	[COL_HERE + 1] = { 0 },
 };
-
-#define COLUMNS (sizeof(columns) / sizeof(columns[0]))
 
 /* Text that the file chose: what could steer a terminal is shown as '?'. */
 static void put_text(FILE *out, const char *text)
@@ -166,7 +158,8 @@ static int add_row(struct libscols_table *table, const struct hp_klp_target *t,
 
 static int put_targets(const struct hp_inspect_report *report, FILE *out, bool color)
 {
-	__cleanup(hp_cleanup_scols_unref_table) struct libscols_table *table = scols_new_table();
+	__cleanup(hp_cleanup_scols_unref_table) struct libscols_table *table =
+		hp_table__new(out, color, columns);
 
 	if (!report->mod->target_count) {
 		fprintf(out, "\nIt replaces no function.\n");
@@ -174,13 +167,6 @@ static int put_targets(const struct hp_inspect_report *report, FILE *out, bool c
 	}
 	if (!table)
 		return -ENOMEM;
-	scols_table_set_stream(table, out);
-	scols_table_enable_colors(table, color);
-	if (!isatty(fileno(out)))
-		scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
-	for (size_t i = 0; i < COLUMNS; i++)
-		if (!scols_table_new_column(table, columns[i].name, 0, columns[i].flags))
-			return -ENOMEM;
 	for (size_t i = 0; i < report->mod->target_count; i++)
 		if (add_row(table, &report->mod->targets[i], &report->fit->targets[i]))
 			return -ENOMEM;

@@ -6,24 +6,26 @@
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
-#include <unistd.h>
-
-#include <libsmartcols/libsmartcols.h>
 
 #include "base/cleanup.h"
 #include "observe/hist.h"
 #include "report/format.h"
 #include "report/histogram.h"
-
-HP_DEFINE_CLEANUP(struct libscols_table *, scols_unref_table)
+#include "report/table.h"
 
 static const char *const side_names[HP_MEASURE_SIDES] = { "old", "new" };
 
-static const char *const columns[] = {
-	"SIDE", "CALLS", "MEAN", "P50", "P90", "P99", "P99.9", "MAX",
+static const struct hp_column columns[] = {
+	{ "SIDE", 0 },
+	{ "CALLS", SCOLS_FL_RIGHT },
+	{ "MEAN", SCOLS_FL_RIGHT },
+	{ "P50", SCOLS_FL_RIGHT },
+	{ "P90", SCOLS_FL_RIGHT },
+	{ "P99", SCOLS_FL_RIGHT },
+	{ "P99.9", SCOLS_FL_RIGHT },
+	{ "MAX", SCOLS_FL_RIGHT },
+	{ 0 },
 };
-
-#define COLUMNS (sizeof(columns) / sizeof(columns[0]))
 
 static int add_row(struct libscols_table *table, const char *name, const char *kind, uint64_t calls,
 		   const struct hp_latency *l)
@@ -45,17 +47,12 @@ static int add_row(struct libscols_table *table, const char *name, const char *k
 
 static int print_table(const struct hp_measure_function *f, FILE *out)
 {
-	__cleanup(hp_cleanup_scols_unref_table) struct libscols_table *table = scols_new_table();
+	__cleanup(hp_cleanup_scols_unref_table) struct libscols_table *table =
+		hp_table__new(out, false, columns);
 	bool rows = false;
 
 	if (!table)
 		return -ENOMEM;
-	scols_table_set_stream(table, out);
-	if (!isatty(fileno(out)))
-		scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
-	for (size_t i = 0; i < COLUMNS; i++)
-		if (!scols_table_new_column(table, columns[i], 0, i ? SCOLS_FL_RIGHT : 0))
-			return -ENOMEM;
 	for (int i = 0; i < HP_MEASURE_SIDES; i++) {
 		const struct hp_measure_side *side = &f->side[i];
 		struct hp_latency raw, net;

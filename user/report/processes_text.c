@@ -3,31 +3,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <unistd.h>
-
-#include <libsmartcols/libsmartcols.h>
 
 #include "base/cleanup.h"
 #include "report/format.h"
 #include "report/processes.h"
-
-HP_DEFINE_CLEANUP(struct libscols_table *, scols_unref_table)
-
-static struct libscols_table *new_table(FILE *out, bool color, const char *const *names)
-{
-	struct libscols_table *table = scols_new_table();
-
-	if (!table)
-		return NULL;
-	scols_table_set_stream(table, out);
-	scols_table_enable_colors(table, color);
-	if (!isatty(fileno(out)))
-		scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
-	for (; *names; names++)
-		if (!scols_table_new_column(table, *names, 0, 0))
-			return NULL;
-	return table;
-}
+#include "report/table.h"
 
 static int add_line(struct libscols_table *table, const char *const *cells, size_t count,
 		    size_t colored, const char *color)
@@ -160,14 +140,17 @@ static void print_details(const struct hp_processes_report *report, FILE *out)
 
 int hp_processes_report__print(const struct hp_processes_report *report, FILE *out, bool color)
 {
-	static const char *const outcome_names[] = { "PID",   "COMMAND", "OUTCOME",
-						     "PAUSE", "WHY",	 NULL };
-	static const char *const target_names[] = { "PID",   "COMMAND", "TARGET", "REDIRECTED",
-						    "STALE", "STATE",	"WHY",	  NULL };
+	static const struct hp_column outcome_columns[] = { { "PID", 0 },     { "COMMAND", 0 },
+							    { "OUTCOME", 0 }, { "PAUSE", 0 },
+							    { "WHY", 0 },     { 0 } };
+	static const struct hp_column target_columns[] = { { "PID", 0 },    { "COMMAND", 0 },
+							   { "TARGET", 0 }, { "REDIRECTED", 0 },
+							   { "STALE", 0 },  { "STATE", 0 },
+							   { "WHY", 0 },    { 0 } };
 	bool acted = report->action == HP_ACTION_APPLY || report->action == HP_ACTION_REVERT;
 	const struct hp_hotfix_meta *meta = hp_hotfix__meta(report->hotfix);
 	__cleanup(hp_cleanup_scols_unref_table) struct libscols_table *table =
-		new_table(out, color, acted ? outcome_names : target_names);
+		hp_table__new(out, color, acted ? outcome_columns : target_columns);
 	int ret = table ? 0 : -ENOMEM;
 
 	fprintf(out, "%s (sequence %" PRIu64 ") for %s\n", meta->id, meta->sequence,

@@ -5,33 +5,10 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
-
-#include <libsmartcols/libsmartcols.h>
 
 #include "base/cleanup.h"
 #include "report/format.h"
-
-HP_DEFINE_CLEANUP(struct libscols_table *, scols_unref_table)
-
-static struct libscols_table *new_table(FILE *out, bool color, const char *const *names,
-					size_t count)
-{
-	struct libscols_table *table = scols_new_table();
-
-	if (!table)
-		return NULL;
-	scols_table_set_stream(table, out);
-	scols_table_enable_colors(table, color);
-	if (!isatty(fileno(out)))
-		scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
-	for (size_t i = 0; i < count; i++)
-		if (!scols_table_new_column(table, names[i], 0, 0)) {
-			scols_unref_table(table);
-			return NULL;
-		}
-	return table;
-}
+#include "report/table.h"
 
 static const char *state_of(const struct hp_klp_patch *patch)
 {
@@ -57,10 +34,12 @@ static void applied_text(const struct hp_status_report *report, const char *name
 
 static int print_patches(const struct hp_status_report *report, FILE *out, bool color)
 {
-	static const char *const names[] = { "STACK", "LIVEPATCH", "STATE",
-					     "REACH", "REPLACE",   "APPLIED BY" };
+	static const struct hp_column columns[] = {
+		{ "STACK", 0 },	  { "LIVEPATCH", 0 },  { "STATE", 0 }, { "REACH", 0 },
+		{ "REPLACE", 0 }, { "APPLIED BY", 0 }, { 0 }
+	};
 	__cleanup(hp_cleanup_scols_unref_table) struct libscols_table *table =
-		new_table(out, color, names, sizeof(names) / sizeof(names[0]));
+		hp_table__new(out, color, columns);
 	const struct hp_klp_snapshot *snap = report->snap;
 	const struct hp_progress *progress = &report->progress;
 	bool kernel = snap->source == HP_KLP_FROM_KERNEL;
@@ -146,10 +125,11 @@ static int add_target(struct libscols_table *table, const struct hp_klp_snapshot
 
 static int print_targets(const struct hp_klp_snapshot *snap, FILE *out, bool color)
 {
-	static const char *const names[] = { "LIVEPATCH", "TARGET", "REPLACEMENT", "REDIRECT",
-					     "READ BACK" };
+	static const struct hp_column columns[] = { { "LIVEPATCH", 0 },	  { "TARGET", 0 },
+						    { "REPLACEMENT", 0 }, { "REDIRECT", 0 },
+						    { "READ BACK", 0 },	  { 0 } };
 	__cleanup(hp_cleanup_scols_unref_table) struct libscols_table *table =
-		new_table(out, color, names, sizeof(names) / sizeof(names[0]));
+		hp_table__new(out, color, columns);
 	size_t i, j, k;
 
 	if (!table)
@@ -169,10 +149,11 @@ static int print_targets(const struct hp_klp_snapshot *snap, FILE *out, bool col
 /* Functions of loaded BPF programs that other programs replace. */
 static int print_programs(const struct hp_status_report *report, FILE *out, bool color)
 {
-	static const char *const names[] = { "HOTFIX", "TARGET", "REPLACEMENT", "REDIRECT",
-					     "READ BACK" };
+	static const struct hp_column columns[] = { { "HOTFIX", 0 },	  { "TARGET", 0 },
+						    { "REPLACEMENT", 0 }, { "REDIRECT", 0 },
+						    { "READ BACK", 0 },	  { 0 } };
 	__cleanup(hp_cleanup_scols_unref_table) struct libscols_table *table =
-		new_table(out, color, names, sizeof(names) / sizeof(names[0]));
+		hp_table__new(out, color, columns);
 
 	if (!table)
 		return -ENOMEM;

@@ -5,16 +5,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
-
-#include <libsmartcols/libsmartcols.h>
 
 #include "base/cleanup.h"
 #include "report/format.h"
+#include "report/table.h"
 
 #define MAX_LISTED_SITES 10 /* without -v */
-
-HP_DEFINE_CLEANUP(struct libscols_table *, scols_unref_table)
 
 enum column {
 	COL_LIVEPATCH,
@@ -28,10 +24,7 @@ enum column {
 	COL_VERDICT,
 };
 
-static const struct {
-	const char *name;
-	int flags;
-} columns[] = {
+static const struct hp_column columns[] = {
 	[COL_LIVEPATCH] = { "LIVEPATCH", 0 },
 	[COL_OBJECT] = { "OBJECT", 0 },
 	[COL_TARGET] = { "TARGET", SCOLS_FL_TRUNC },
@@ -41,9 +34,8 @@ static const struct {
 	[COL_REACH] = { "REACH", SCOLS_FL_RIGHT },
 	[COL_SITES] = { "SITES", SCOLS_FL_RIGHT },
 	[COL_VERDICT] = { "VERDICT", 0 },
+	[COL_VERDICT + 1] = { 0 },
 };
-
-#define COLUMNS (sizeof(columns) / sizeof(columns[0]))
 
 static const char *const kind_names[] = {
 	[HP_SITE_UNKNOWN] = "by pointer or unknown",
@@ -87,17 +79,11 @@ static int add_row(struct libscols_table *table, const struct hp_verify_target *
 
 static int print_table(const struct hp_verify_report *report, FILE *out, bool color)
 {
-	__cleanup(hp_cleanup_scols_unref_table) struct libscols_table *table = scols_new_table();
+	__cleanup(hp_cleanup_scols_unref_table) struct libscols_table *table =
+		hp_table__new(out, color, columns);
 
 	if (!table)
 		return -ENOMEM;
-	scols_table_set_stream(table, out);
-	scols_table_enable_colors(table, color);
-	if (!isatty(fileno(out)))
-		scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
-	for (size_t i = 0; i < COLUMNS; i++)
-		if (!scols_table_new_column(table, columns[i].name, 0, columns[i].flags))
-			return -ENOMEM;
 	for (size_t i = 0; i < report->target_count; i++)
 		if (add_row(table, &report->targets[i]))
 			return -ENOMEM;
