@@ -286,6 +286,7 @@ static int observe(struct process_proof *proof, struct hp_error *err)
 	report->window_ns = result.ns;
 	report->exercise.command = opts->exercise;
 	report->exercise.status = result.exercise_status;
+	report->interrupted = result.interrupted;
 	ret = hp_process_sites__open(&sites, proof->proc);
 	for (size_t i = 0; i < report->count && !ret; i++)
 		ret = find_all_callers(proof, sites, &report->rows[i]);

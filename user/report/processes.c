@@ -74,25 +74,45 @@ int hp_processes_report__add(struct hp_processes_report *report, const struct hp
 	return 0;
 }
 
+/* Of a process that ended meanwhile nothing can be proved any more, but what ran the old body did. */
+static bool counts(const struct hp_process_row *row, const struct hp_process_target *t)
+{
+	return row->record.outcome != HP_OUTCOME_GONE || t->verdict == HP_VERDICT_STALE;
+}
+
 static void finish_verify(struct hp_processes_report *report)
 {
 	size_t targets = hp_hotfix__meta(report->hotfix)->forward_count;
+	bool any = false;
 
 	report->verdict = HP_VERDICT_LIVE;
-	if (!report->count)
-		report->verdict = HP_VERDICT_ABSENT;
 	for (size_t i = 0; i < report->count; i++) {
 		const struct hp_process_row *row = &report->rows[i];
 
-		if (row->record.outcome == HP_OUTCOME_GONE)
-			continue;
-		if (!row->targets)
+		if (!row->targets && row->record.outcome != HP_OUTCOME_GONE) {
 			report->verdict = hp_verdict__worst(report->verdict, HP_VERDICT_UNKNOWN);
-		for (size_t t = 0; row->targets && t < targets; t++)
+			any = true;
+		}
+		for (size_t t = 0; row->targets && t < targets; t++) {
+			if (!counts(row, &row->targets[t]))
+				continue;
 			report->verdict =
 				hp_verdict__worst(report->verdict, row->targets[t].verdict);
+			any = true;
+		}
 	}
+	if (!any)
+		report->verdict = HP_VERDICT_ABSENT;
+	/* Who runs there, and whether patched, nobody could see. */
+	if (report->unreadable)
+		report->verdict = hp_verdict__worst(report->verdict, HP_VERDICT_UNKNOWN);
 	report->status = report->verdict == HP_VERDICT_LIVE ? HP_EXIT_OK : HP_EXIT_VERIFY;
+	/* A workload that failed did not exercise what it was to exercise. */
+	if (report->exercise.command && report->exercise.status > 0)
+		report->status = HP_EXIT_VERIFY;
+	/* What was seen until then is worth reading, but it is not what was asked for. */
+	if (report->interrupted)
+		report->status = hp_reason_exit(HP_E_INTERRUPTED);
 }
 
 void hp_processes_report__finish(struct hp_processes_report *report)
@@ -110,6 +130,10 @@ void hp_processes_report__finish(struct hp_processes_report *report)
 		    (r->outcome == HP_OUTCOME_FAILED || r->outcome == HP_OUTCOME_LINGERING))
 			report->status = hp_reason_exit(r->error.reason);
 	}
+	/* Not all that was asked for, if one of those is in scope. */
+	if (report->action != HP_ACTION_STATUS && report->status == HP_EXIT_OK &&
+	    report->unreadable)
+		report->status = hp_reason_exit(HP_E_PROC_SEARCH);
 }
 
 static json_t *count(uint64_t value)

@@ -62,6 +62,7 @@ struct hp_processes_report {
 	uint64_t total_ns;  /* from the search to the end */
 	uint64_t window_ns; /* how long was observed; 0 for not at all */
 	struct hp_exercise_result exercise;
+	bool interrupted; /* before all was done that was asked for */
 	enum hp_verdict verdict; /* of a verification */
 	enum hp_exit status;
 };

@@ -61,6 +61,7 @@ static int add_targets(struct libscols_table *table, const struct hp_processes_r
 	const struct hp_hotfix_meta *meta = hp_hotfix__meta(report->hotfix);
 	const struct hp_process *p = &row->record.process;
 	bool verify = report->action == HP_ACTION_VERIFY;
+	bool gone = row->record.outcome == HP_OUTCOME_GONE;
 	char pid[16];
 	int ret = 0;
 
@@ -84,7 +85,9 @@ static int add_targets(struct libscols_table *table, const struct hp_processes_r
 					       verify ? hp_format__count(t->redirected).s : "-",
 					       verify ? hp_format__count(t->stale).s : "-",
 					       verify ? hp_verdict__name(t->verdict) : verdict,
-					       verify ? t->reason : t->read_back.reason },
+					       !verify ? t->read_back.reason
+					       : gone  ? row->record.error.message
+						       : t->reason },
 			7, 5, verify ? hp_format__verdict_color(t->verdict) : NULL);
 	}
 	return ret;
@@ -165,11 +168,17 @@ int hp_processes_report__print(const struct hp_processes_report *report, FILE *o
 	if (!ret && report->count)
 		ret = scols_print_table(table) ? -EIO : 0;
 	if (!report->count)
-		fprintf(out, "No process runs code of that file.\n");
+		fprintf(out, "No process%s runs code of that file.\n",
+			report->unreadable ? " that could be looked at" : "");
 	if (report->verbose)
 		print_details(report, out);
 	if (report->unreadable)
-		fprintf(out, "%zu mappings could not be looked at.\n", report->unreadable);
+		fprintf(out, "%zu mapping%s could not be looked at.\n", report->unreadable,
+			report->unreadable == 1 ? "" : "s");
+	if (report->exercise.command && report->exercise.status > 0)
+		fprintf(out, "The workload failed with status %d.\n", report->exercise.status);
+	if (report->interrupted)
+		fprintf(out, "Interrupted: this is what was seen until then.\n");
 	if (report->action == HP_ACTION_VERIFY)
 		fprintf(out, "Verdict: %s%s%s, observed for %s.\n",
 			hp_format__color(hp_format__verdict_color(report->verdict), color),

@@ -119,6 +119,10 @@ int hp_process__open(struct hp_proc **out, struct hp_processes_report *report,
 		return ret;
 	report->hotfix = hp_proc__hotfix(*out);
 	ret = hp_process_scope__find(scope, *out, &found, err);
+	/* That nobody was seen says nothing then. */
+	if (!ret && !found.count && found.unreadable)
+		ret = hp_fail(err, HP_E_PROC_SEARCH, "%zu mapping%s may not be looked at",
+			      found.unreadable, found.unreadable == 1 ? "" : "s");
 	ret = ret ?: hp_processes_report__add(report, &found, err);
 	hp_processes__free(&found);
 	return ret;
