@@ -148,7 +148,7 @@ static void work(struct hp_tracer *tracer, void *arg)
 	if (!has_files(worker))
 		return;
 	while (!hp_tracer__has_to_end(tracer) && hp_now_ns() < crew->opts->deadline &&
-	       (i = crew->next++) < crew->count)
+	       !hp_interrupted() && (i = crew->next++) < crew->count)
 		if (!crew->settled[i])
 			try_one(worker, tracer, i);
 }
@@ -203,6 +203,18 @@ static int run_rounds(struct crew *crew, const char *what, struct hp_error *err)
 	return ret;
 }
 
+/* Not the budget ended it: what was in the way is worth reading all the same. */
+static void give_up(struct hp_outcome_record *record)
+{
+	struct hp_error last = record->error;
+
+	if (record->outcome != HP_OUTCOME_LINGERING)
+		record->outcome = HP_OUTCOME_FAILED;
+	memset(&record->error, 0, sizeof(record->error));
+	hp_fail(&record->error, HP_E_INTERRUPTED, "interrupted%s%.200s",
+		last.reason == HP_E_NONE ? "" : ": ", last.message);
+}
+
 void hp_crew__run(struct hp_proc *proc, struct hp_outcome_record *records, size_t count,
 		  const struct hp_proc_opts *opts, hp_attempt_fn *attempt, const char *what)
 {
@@ -222,7 +234,13 @@ void hp_crew__run(struct hp_proc *proc, struct hp_outcome_record *records, size_
 			   : hp_fail(&err, HP_E_NOMEM, "out of memory");
 	setpriority(PRIO_PROCESS, 0, priority);
 	for (size_t i = 0; i < count; i++) {
-		if (records[i].error.reason != HP_E_NONE || (crew.settled && crew.settled[i]))
+		if (crew.settled && crew.settled[i])
+			continue;
+		if (!ret && hp_interrupted()) {
+			give_up(&records[i]);
+			continue;
+		}
+		if (records[i].error.reason != HP_E_NONE)
 			continue;
 		records[i].outcome = HP_OUTCOME_FAILED;
 		if (ret)
