@@ -25,6 +25,7 @@ char LICENSE[] SEC("license") = "GPL";
 const volatile bool want_callers;
 const volatile bool want_scope;
 const volatile bool want_processes;
+const volatile __u64 pid_ns_device, pid_ns_inode; /* who reads the counters; 0: sees what we see */
 
 /* Calls whose process found no room in the table below. */
 __u64 lost_process_calls;
@@ -487,16 +488,36 @@ int time_kprobe(struct pt_regs *ctx)
 	return 0;
 }
 
+/*
+ * The process's number as who reads the counters knows it. False for one that is not in that PID
+ * namespace: of those nobody asks. Nor can be told those of namespaces within it.
+ */
+static __always_inline bool current_process(__u32 *tgid)
+{
+	struct bpf_pidns_info numbers;
+
+	if (!pid_ns_inode) {
+		*tgid = bpf_get_current_pid_tgid() >> 32;
+		return true;
+	}
+	if (bpf_get_ns_current_pid_tgid(pid_ns_device, pid_ns_inode, &numbers, sizeof(numbers)))
+		return false;
+	*tgid = numbers.tgid;
+	return true;
+}
+
 /* Threads of one process run on several CPUs at once, so these counters are shared and atomic. */
 static __always_inline void count_process(__u32 slot, __u32 state)
 {
 	struct hp_process_key key = {
 		.slot = slot,
 		.state = state,
-		.tgid = bpf_get_current_pid_tgid() >> 32,
 	};
-	__u64 zero = 0, *calls = bpf_map_lookup_elem(&processes, &key);
+	__u64 zero = 0, *calls;
 
+	if (!current_process(&key.tgid))
+		return;
+	calls = bpf_map_lookup_elem(&processes, &key);
 	if (!calls) {
 		bpf_map_update_elem(&processes, &key, &zero, BPF_NOEXIST);
 		calls = bpf_map_lookup_elem(&processes, &key);
@@ -523,11 +544,11 @@ static __always_inline void count_process_caller(struct pt_regs *ctx, __u32 slot
 	struct hp_process_caller_key key = {
 		.slot = slot,
 		.state = state,
-		.tgid = bpf_get_current_pid_tgid() >> 32,
 	};
 	__u64 zero = 0, *calls;
 
-	if (bpf_probe_read_user(&key.address, sizeof(key.address),
+	if (!current_process(&key.tgid) ||
+	    bpf_probe_read_user(&key.address, sizeof(key.address),
 				(void *)(PT_REGS_SP(ctx) + point_depth())))
 		return;
 	calls = bpf_map_lookup_elem(&process_callers, &key);

@@ -16,3 +16,14 @@ bool hp_ns__is_initial(const char *name, unsigned int inode)
 		return errno == ENOENT;
 	return st.st_ino == inode;
 }
+
+bool hp_ns__pid(uint64_t *device, uint64_t *inode)
+{
+	struct stat st;
+
+	if (hp_ns__is_initial("pid", HP_NS_PID) || stat("/proc/self/ns/pid", &st))
+		return false;
+	*device = st.st_dev;
+	*inode = st.st_ino;
+	return true;
+}

@@ -4,6 +4,7 @@
 #define HP_HOST_NAMESPACES_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* The initial ones have fixed inode numbers (include/linux/proc_ns.h). */
 #define HP_NS_PID    0xEFFFFFFCu
@@ -12,5 +13,11 @@
 
 /* Is /proc/self/ns/@name the initial namespace of its kind? Yes where the kernel has no such kind. */
 bool hp_ns__is_initial(const char *name, unsigned int inode);
+
+/*
+ * How bpf_get_ns_current_pid_tgid() is told our PID namespace. False where that is the initial one,
+ * whose numbers BPF programs see anyhow.
+ */
+bool hp_ns__pid(uint64_t *device, uint64_t *inode);
 
 #endif

@@ -20,6 +20,7 @@
 #include "bpf/vma.lskel.h"
 #include "host/elf_file.h"
 #include "host/maps.h"
+#include "host/namespaces.h"
 
 HP_DEFINE_CLEANUP(struct vma_bpf *, vma_bpf__destroy)
 
@@ -411,13 +412,30 @@ static void drop_repeated(struct hp_processes *out)
 	out->count = out->count ? kept + 1 : 0;
 }
 
+/* /proc knows the processes by the numbers that we know them by. Else nothing would be found, or somebody else. */
+static int check_proc(struct hp_error *err)
+{
+	char self[16];
+	ssize_t n = readlink("/proc/self", self, sizeof(self) - 1);
+
+	if (n < 0)
+		return hp_fail_errno(err, HP_E_PROC_SEARCH, -errno, "/proc cannot be read");
+	self[n] = '\0';
+	if (atoi(self) == getpid())
+		return 0;
+	return hp_fail(err, HP_E_PROC_SEARCH, "/proc is that of another PID namespace");
+}
+
 int hp_processes__find(struct hp_processes *out, const struct hp_build_id *id, const pid_t *pids,
 		       size_t pid_count, enum hp_processes_method method, struct hp_error *err)
 {
 	struct search s = { .id = id, .pid_count = pid_count, .out = out };
-	int ret = -EOPNOTSUPP;
+	int ret;
 
 	memset(out, 0, sizeof(*out));
+	ret = check_proc(err);
+	if (ret)
+		return ret;
 	if (pid_count) {
 		s.pids = malloc(pid_count * sizeof(*pids));
 		if (!s.pids)
@@ -427,6 +445,9 @@ int hp_processes__find(struct hp_processes *out, const struct hp_build_id *id, c
 	}
 	/* A few processes are read faster one by one. */
 	if (method == HP_PROCESSES_AUTO && pid_count && pid_count <= 4)
+		method = HP_PROCESSES_PROC;
+	/* The iterator gives the numbers that processes have outside. */
+	if (method == HP_PROCESSES_AUTO && !hp_ns__is_initial("pid", HP_NS_PID))
 		method = HP_PROCESSES_PROC;
 	if (method != HP_PROCESSES_PROC) {
 		out->method = HP_PROCESSES_BPF;

@@ -8,6 +8,7 @@
 #include <bpf/libbpf.h>
 
 #include "base/log.h"
+#include "host/namespaces.h"
 #include "observe/observer_internal.h"
 
 /* Return addresses beyond the cells of a point: room for this many of each target. */
@@ -85,6 +86,7 @@ static int follow_children(struct hp_observer *obs, struct hp_error *err)
 static int load(struct hp_observer *obs, const struct hp_observer_opts *opts)
 {
 	struct observe_bpf *skel;
+	uint64_t device, inode;
 	int ret;
 
 	ret = hp_templates__begin(&obs->templates);
@@ -99,6 +101,10 @@ static int load(struct hp_observer *obs, const struct hp_observer_opts *opts)
 	skel->rodata->want_callers = opts->callers;
 	skel->rodata->want_scope = opts->scope;
 	skel->rodata->want_processes = opts->processes != 0;
+	if (hp_ns__pid(&device, &inode)) {
+		skel->rodata->pid_ns_device = device;
+		skel->rodata->pid_ns_inode = inode;
+	}
 	bpf_program__set_autoload(skel->progs.scope_fork, opts->scope);
 	bpf_program__set_autoload(skel->progs.time_fentry, opts->time);
 	bpf_program__set_autoload(skel->progs.time_fexit, opts->time);
