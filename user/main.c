@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/error.h"
+#include "report/error.h"
 #include "verbs/guard.h"
 #include "verbs/process.h"
 #include "verbs/program.h"
@@ -84,6 +86,20 @@ static int run(const struct hp_command *cmd, int argc, char **argv)
 	return cmd->run(cmd, argc, argv);
 }
 
+/* A report that nobody got is no success. */
+static int finish(const char *verb, int status)
+{
+	struct hp_globals globals = { 0 };
+	struct hp_error err = { 0 };
+
+	if ((!fflush(stdout) && !ferror(stdout)) ||
+	    (status != HP_EXIT_OK && status != HP_EXIT_VERIFY))
+		return status;
+	hp_fail(&err, HP_E_OUTPUT, "standard output cannot be written");
+	hp_report_error_text(&globals, verb, &err);
+	return hp_reason_exit(HP_E_OUTPUT);
+}
+
 int main(int argc, char **argv)
 {
 	const struct hp_command *cmd;
@@ -96,15 +112,15 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
 		print_usage(stdout);
-		return HP_EXIT_OK;
+		return finish("help", HP_EXIT_OK);
 	}
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "version")) {
 		puts("hotproof " HP_VERSION);
-		return HP_EXIT_OK;
+		return finish("version", HP_EXIT_OK);
 	}
 	for (cmd = commands; cmd->name; cmd++)
 		if (!strcmp(argv[1], cmd->name))
-			return run(cmd, argc - 1, argv + 1);
+			return finish(cmd->name, run(cmd, argc - 1, argv + 1));
 	fprintf(stderr, "hotproof: unknown verb '%s'\n", argv[1]);
 	print_usage(stderr);
 	return HP_EXIT_USAGE;

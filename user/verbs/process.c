@@ -142,7 +142,10 @@ static int print(const struct hp_globals *globals, const char *verb,
 	if (ret) {
 		struct hp_error err = { 0 };
 
-		hp_fail_errno(&err, HP_E_INTERNAL, ret, "the report cannot be printed");
+		if (ret == -EIO)
+			hp_fail(&err, HP_E_OUTPUT, "the report cannot be written");
+		else
+			hp_fail_errno(&err, HP_E_INTERNAL, ret, "the report cannot be printed");
 		return hp_report_error(globals, verb, &err);
 	}
 	return report->status;
