@@ -10,7 +10,9 @@
  *	}
  *	HOTPROOF_REPLACE("crc32", fixed_crc);
  *
- * A replacement is an ordinary function that is not static. Whatever the file uses without defining
+ * A replacement is an ordinary function that is not static; in C++ it is extern "C". It takes and
+ * returns what its target does: nobody can check that. When it calls its target by name, the call
+ * comes to the replacement again: there is no way to the old code. Whatever the file uses without defining
  * it is a reverse attach: it is bound to the target object's own symbol of that name, a private one
  * too, or to another library's. Where a private name occurs twice, HOTPROOF_REVERSE says which.
  *

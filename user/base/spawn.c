@@ -3,9 +3,12 @@
 #include "base/spawn.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "base/interrupt.h"
 
 int hp_spawn__wait(const char *const argv[])
 {
@@ -22,8 +25,12 @@ int hp_spawn__wait(const char *const argv[])
 	posix_spawn_file_actions_destroy(&actions);
 	if (ret)
 		return -ret;
-	while (waitpid(pid, &status, 0) < 0)
+	while (waitpid(pid, &status, 0) < 0) {
 		if (errno != EINTR)
 			return -errno;
+		/* Whoever wants us to end need not know of it. */
+		if (hp_interrupted())
+			kill(pid, SIGTERM);
+	}
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }

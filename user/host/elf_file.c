@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "host/elf_file_private.h"
 
@@ -49,6 +50,7 @@ static void read_build_id(struct hp_elf *elf)
 int hp_elf__open(struct hp_elf **out, const char *path, struct hp_error *err)
 {
 	struct hp_elf *elf;
+	struct stat st;
 	int ret;
 
 	elf_version(EV_CURRENT);
@@ -61,9 +63,14 @@ int hp_elf__open(struct hp_elf **out, const char *path, struct hp_error *err)
 		ret = hp_fail(err, HP_E_NOMEM, "out of memory");
 		goto fail;
 	}
-	elf->fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (elf->fd < 0) {
+	/* A FIFO must not block us. */
+	elf->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (elf->fd < 0 || fstat(elf->fd, &st) < 0) {
 		ret = hp_fail_errno(err, HP_E_OPEN_FILE, -errno, "cannot open %s", path);
+		goto fail;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		ret = hp_fail(err, HP_E_ELF, "%s is not a regular file", path);
 		goto fail;
 	}
 	/* Not mapped: somebody may truncate the file meanwhile. */

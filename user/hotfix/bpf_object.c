@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <bpf/libbpf.h>
 
@@ -17,7 +18,8 @@
 
 bool hp_bpf_object__is_one(const char *path)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* A FIFO must not block us. */
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	Elf64_Ehdr header;
 
 	return fd >= 0 && pread(fd, &header, sizeof(header), 0) == sizeof(header) &&
@@ -108,9 +110,14 @@ static int read_forwards(struct hp_bpf_object *object, struct hp_error *err)
 
 int hp_bpf_object__open(struct hp_bpf_object **out, const char *path, struct hp_error *err)
 {
-	struct hp_bpf_object *object = calloc(1, sizeof(*object));
+	struct hp_bpf_object *object;
+	struct stat st;
 	int ret;
 
+	/* libbpf would wait for who writes to a FIFO. */
+	if (!stat(path, &st) && !S_ISREG(st.st_mode))
+		return hp_fail(err, HP_E_BPF_OBJECT, "%s is not a regular file", path);
+	object = calloc(1, sizeof(*object));
 	if (!object)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	object->path = path;

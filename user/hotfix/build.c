@@ -9,12 +9,14 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/spawn.h"
 #include "hotfix/copies.h"
 #include "hotfix/elf_hotfix.h"
 #include "hotfix/image.h"
 #include "hotfix/resolve.h"
+#include "hotfix/source.h"
 
 /* The folder that the intermediate files live in, and go with. */
 struct workshop {
@@ -89,6 +91,8 @@ static int run(struct arguments *a, const char *what, struct hp_error *err)
 	for (size_t i = 0; i < a->count; i++)
 		hp_debug("%s[%zu]: %s", what, i, a->items[i]);
 	ret = hp_spawn__wait(a->items);
+	if (hp_interrupted())
+		return hp_fail(err, HP_E_INTERRUPTED, "interrupted while %s", what);
 	if (ret < 0)
 		return hp_fail_errno(err, HP_E_BUILD, ret, "cannot run the compiler '%s'",
 				     a->items[0]);
@@ -131,11 +135,18 @@ static int compile(const struct hp_build *build, const struct workshop *w, struc
 		return hp_fail_errno(err, HP_E_OPEN_FILE, -errno, "cannot read %s", build->source);
 	ret = append_all(&a, fixed, sizeof(fixed) / sizeof(fixed[0]));
 	ret = ret ?: append_all(&a, build->options, build->option_count);
+	/* What the source says would be hidden in intermediate code. */
+	ret = ret ?: append(&a, "-fno-lto");
 	ret = ret ?: append(&a, "-o");
 	ret = ret ?: append(&a, w->object);
 	ret = ret ?: append(&a, source);
 	ret = ret ? hp_fail(err, HP_E_NOMEM, "out of memory") : run(&a, "compiling", err);
 	free(a.items);
+	if (!ret && access(w->object, F_OK))
+		ret = hp_fail(
+			err, HP_E_BUILD,
+			"the compiler made no object file of %s: has it a name as sources have?",
+			build->source);
 	return ret;
 }
 
@@ -278,12 +289,16 @@ static int make(const struct hp_build *build, const struct workshop *w, const ch
 	ret = ret ?: compile(build, w, err);
 	ret = ret ?: hp_elf__open(&object, w->object, err);
 	ret = ret ?: hp_resolve__run(object, target, meta, err);
+	ret = ret ?: hp_source__check(object, meta, err);
 	if (!ret && !build->no_exceptions)
 		ret = hp_resolve__check_exceptions(object, target, meta, err);
 	ret = ret ?: hp_copies__find(target, meta, err);
 	ret = ret ?: write_note(w, meta, err);
 	ret = ret ?: link_hotfix(w, meta->target_path, is_library(target), output, err);
-	return ret ?: check_output(output, err);
+	ret = ret ?: check_output(output, err);
+	if (!ret)
+		hp_source__warn(object, meta);
+	return ret;
 }
 
 int hp_build__run(const struct hp_build *build, struct hp_error *err)

@@ -193,9 +193,12 @@ static int count_calls(struct hp_elf *target, const GElf_Phdr *segment,
 /* True if other files can call the target by its name. */
 static bool is_exported(struct hp_elf *target, const struct hp_forward *f, const char *name)
 {
+	const char *version = strchr(f->target, '@');
 	struct hp_elf_symbol symbol;
 
-	return !strchr(f->target, ':') && !hp_elf__find_dynamic(target, name, NULL, &symbol) &&
+	if (version)
+		version += version[1] == '@' ? 2 : 1;
+	return !strchr(f->target, ':') && !hp_elf__find_dynamic(target, name, version, &symbol) &&
 	       symbol.address == f->address;
 }
 

@@ -24,8 +24,9 @@ static int add_segment(struct hp_image *image, const struct hp_elf *elf, const G
 {
 	struct hp_image_segment *s = &image->segments[image->segment_count];
 
-	if (p->p_vaddr > IMAGE_MAX || p->p_memsz > IMAGE_MAX || p->p_filesz > p->p_memsz ||
-	    p->p_vaddr % HP_PAGE != p->p_offset % HP_PAGE)
+	if (p->p_vaddr > IMAGE_MAX || p->p_memsz > IMAGE_MAX)
+		return unsupported(err, "more than 64 MiB of code and data");
+	if (p->p_filesz > p->p_memsz || p->p_vaddr % HP_PAGE != p->p_offset % HP_PAGE)
 		return corrupt(err, "a segment");
 	if (HP_PAGE_DOWN(p->p_vaddr) < image->span)
 		return corrupt(err, "its segments are not in order");

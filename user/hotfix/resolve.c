@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "arch/arch.h"
+#include "base/log.h"
 
 static int symbol_error(int ret, const char *name, const struct hp_elf *target,
 			struct hp_error *err)
@@ -117,25 +118,34 @@ static const char *next_string(struct attach_reader *reader)
 }
 
 /* What HOTPROOF_REVERSE() says that @symbol is called in the target; @symbol itself if nothing. */
-static const char *name_in_target(struct attach_reader reader, const char *symbol)
+static int name_in_target(struct attach_reader reader, const char *symbol, const char **name,
+			  struct hp_error *err)
 {
 	const char *kind, *here, *there;
 
+	*name = symbol;
 	while ((kind = next_string(&reader)) && (here = next_string(&reader)) &&
-	       (there = next_string(&reader)))
-		if (!strcmp(kind, "reverse") && !strcmp(here, symbol))
-			return there;
-	return symbol;
+	       (there = next_string(&reader))) {
+		if (strcmp(kind, "reverse") || strcmp(here, symbol))
+			continue;
+		if (*name != symbol && strcmp(*name, there))
+			return hp_fail(err, HP_E_BUILD,
+				       "HOTPROOF_REVERSE() says two things of '%s'", symbol);
+		*name = there;
+	}
+	return 0;
 }
 
 static int resolve_reverse(struct hp_elf *target, struct hp_hotfix_meta *meta,
 			   struct attach_reader reader, const char *symbol, struct hp_error *err)
 {
-	const char *name = name_in_target(reader, symbol);
 	struct hp_reverse *r = add_reverse(meta, symbol);
 	struct hp_elf_symbol found;
-	int ret;
+	const char *name;
+	int ret = name_in_target(reader, symbol, &name, err);
 
+	if (ret)
+		return ret;
 	if (!r)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	ret = hp_elf__find_symbol(target, name, &found);
@@ -162,6 +172,23 @@ static int resolve_reverse(struct hp_elf *target, struct hp_hotfix_meta *meta,
 	return r->name ? 0 : hp_fail(err, HP_E_NOMEM, "out of memory");
 }
 
+/* A HOTPROOF_REVERSE() for what nobody uses may be a slip of the pen: what was meant is bound otherwise. */
+static void warn_unused(const struct hp_hotfix_meta *meta, struct attach_reader reader)
+{
+	const char *kind, *here, *there;
+
+	while ((kind = next_string(&reader)) && (here = next_string(&reader)) &&
+	       (there = next_string(&reader))) {
+		bool used = strcmp(kind, "reverse") != 0;
+
+		for (size_t i = 0; i < meta->reverse_count && !used; i++)
+			used = !strcmp(meta->reverse[i].symbol, here);
+		if (!used)
+			hp_warn("HOTPROOF_REVERSE(%s, \"%s\"): the source does not use %s, or defines it",
+				here, there, here);
+	}
+}
+
 static int resolve_undefined(struct hp_elf *object, struct hp_elf *target,
 			     struct hp_hotfix_meta *meta, struct attach_reader reader,
 			     struct hp_error *err)
@@ -181,6 +208,8 @@ static int resolve_undefined(struct hp_elf *object, struct hp_elf *target,
 			continue;
 		ret = resolve_reverse(target, meta, reader, name, err);
 	}
+	if (!ret)
+		warn_unused(meta, reader);
 	return ret;
 }
 

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* hotproof build: make a hotfix file from C for the functions of an ELF file. */
+#include <inttypes.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base/cleanup.h"
+#include "base/interrupt.h"
 #include "hotfix/build.h"
 #include "hotfix/elf_hotfix.h"
 #include "hotfix/inspect.h"
@@ -42,6 +45,11 @@ HP_VERB(build)
 		hp_fail(&err, HP_E_USAGE, "a source file, --target and -o are needed");
 		return hp_report_error(&globals, cmd->name, &err);
 	}
+	if (build.sequence > INT64_MAX) {
+		hp_fail(&err, HP_E_USAGE, "--sequence takes at most %" PRId64, INT64_MAX);
+		return hp_report_error(&globals, cmd->name, &err);
+	}
+	hp_interrupt_catch();
 	build.source = argv[first];
 	build.options = (const char *const *)argv + first + 1;
 	build.option_count = (size_t)(argc - first - 1);
