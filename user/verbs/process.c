@@ -3,6 +3,7 @@
 #include "verbs/process.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +43,29 @@ static int parse_pids(const struct hp_strings *texts, pid_t *pids, struct hp_err
 	return 0;
 }
 
+/* Why a process that was named is not among those that map the target. */
+static int explain(pid_t pid, struct hp_error *err)
+{
+	char path[32], line[256], state = '?';
+	_cleanup_file_ FILE *f = NULL;
+	pid_t process = pid;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return hp_fail(err, HP_E_NO_PROCESS, "there is no process %d", pid);
+	while (fgets(line, sizeof(line), f)) {
+		sscanf(line, "State: %c", &state);
+		sscanf(line, "Tgid: %d", &process);
+	}
+	if (process != pid)
+		return hp_fail(err, HP_E_NO_PROCESS, "%d is a thread of process %d", pid, process);
+	if (state == 'Z')
+		return hp_fail(err, HP_E_NO_PROCESS, "process %d has ended (zombie)", pid);
+	return hp_fail(err, HP_E_NO_PROCESS,
+		       "process %d does not map the target with the right build-id", pid);
+}
+
 /* A process that was named, and does not map the target, must not go unmentioned. */
 static int check_found(const struct hp_processes *found, const pid_t *pids, size_t count,
 		       struct hp_error *err)
@@ -55,9 +79,7 @@ static int check_found(const struct hp_processes *found, const pid_t *pids, size
 			return hp_fail(err, HP_E_PROC_SEARCH,
 				       "the mappings of process %d may not be looked at", pids[i]);
 		if (!there)
-			return hp_fail(err, HP_E_NO_PROCESS,
-				       "process %d does not map the target with the right build-id",
-				       pids[i]);
+			return explain(pids[i], err);
 	}
 	return 0;
 }
@@ -70,6 +92,9 @@ static int check_scope(struct hp_process_scope *scope, struct hp_error *err)
 	    1)
 		return hp_fail(err, HP_E_USAGE,
 			       "--pid, --cgroup, --unit and --all exclude each other");
+	/* The root group, which is everybody, has a name of its own: "/". */
+	if (scope->cgroup && !*scope->cgroup)
+		return hp_fail(err, HP_E_USAGE, "'' is no name of a control group");
 	if (scope->cgroup)
 		return hp_cgroup__find(scope->folder, scope->cgroup, err);
 	if (scope->unit)
