@@ -74,14 +74,6 @@ static void read_journal(struct hp_status_report *report)
 	}
 }
 
-static bool has_hotfixes(const struct hp_status_report *report)
-{
-	for (size_t i = 0; i < report->entry_count; i++)
-		if (!strcmp(report->entries[i].entry.engine, "proc"))
-			return true;
-	return false;
-}
-
 static void read_programs(struct hp_status_report *report)
 {
 	__cleanup(hp_session_close) struct hp_session session = { .engine = &hp_bpf_engine };
@@ -127,10 +119,11 @@ static int gather(struct hp_status_report *report, struct hp_error *err)
 	hp_klp_reader__open(&reader, &why);
 	read_journal(report);
 	read_guards(report);
+	read_programs(report);
 	ret = read_list(reader, &why, report, err);
-	/* A kernel without livepatches may have guards, and hotfixes in processes. */
+	/* A kernel without livepatches may have guards, and hotfixes of processes and BPF programs. */
 	if (ret && err->reason == HP_E_KLP_UNSUPPORTED &&
-	    (has_hotfixes(report) || report->guards.count)) {
+	    (report->entry_count || report->guards.count || report->replaced_count)) {
 		report->snap = calloc(1, sizeof(*report->snap));
 		if (!report->snap)
 			return hp_fail(err, HP_E_NOMEM, "out of memory");
@@ -139,10 +132,8 @@ static int gather(struct hp_status_report *report, struct hp_error *err)
 		snprintf(report->limited, sizeof(report->limited), "%s", err->message);
 		return 0;
 	}
-	if (!ret) {
+	if (!ret)
 		read_tasks(reader, report);
-		read_programs(report);
-	}
 	return ret;
 }
 
