@@ -117,18 +117,17 @@ static const char *next_string(struct attach_reader *reader)
 	return s;
 }
 
-/* What HOTPROOF_REVERSE() says that @symbol is called in the target; @symbol itself if nothing. */
+/* What HOTPROOF_REVERSE() says that @symbol is called in the target; *name stays if nothing. */
 static int name_in_target(struct attach_reader reader, const char *symbol, const char **name,
 			  struct hp_error *err)
 {
-	const char *kind, *here, *there;
+	const char *kind, *here, *there, *own = *name;
 
-	*name = symbol;
 	while ((kind = next_string(&reader)) && (here = next_string(&reader)) &&
 	       (there = next_string(&reader))) {
 		if (strcmp(kind, "reverse") || strcmp(here, symbol))
 			continue;
-		if (*name != symbol && strcmp(*name, there))
+		if (*name != own && strcmp(*name, there))
 			return hp_fail(err, HP_E_BUILD,
 				       "HOTPROOF_REVERSE() says two things of '%s'", symbol);
 		*name = there;
@@ -136,12 +135,14 @@ static int name_in_target(struct attach_reader reader, const char *symbol, const
 	return 0;
 }
 
+/* @own is @symbol as the object file has it, with its version if it has one. */
 static int resolve_reverse(struct hp_elf *target, struct hp_hotfix_meta *meta,
-			   struct attach_reader reader, const char *symbol, struct hp_error *err)
+			   struct attach_reader reader, const char *symbol, const char *own,
+			   struct hp_error *err)
 {
 	struct hp_reverse *r = add_reverse(meta, symbol);
 	struct hp_elf_symbol found;
-	const char *name;
+	const char *name = own;
 	int ret = name_in_target(reader, symbol, &name, err);
 
 	if (ret)
@@ -150,7 +151,7 @@ static int resolve_reverse(struct hp_elf *target, struct hp_hotfix_meta *meta,
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	ret = hp_elf__find_symbol(target, name, &found);
 	/* Somebody else's, unless the author said that it is the target's. */
-	if (ret == -ENOENT && name == symbol)
+	if (ret == -ENOENT && name == own)
 		return 0;
 	if (ret)
 		return symbol_error(ret, name, target, err);
@@ -162,7 +163,7 @@ static int resolve_reverse(struct hp_elf *target, struct hp_hotfix_meta *meta,
 	 * library's; a private one, or that of a static program, is the target's.
 	 */
 	r->indirect = found.type == STT_GNU_IFUNC;
-	if (r->indirect && name == symbol && !strcmp(found.source, "dynsym")) {
+	if (r->indirect && name == own && !strcmp(found.source, "dynsym")) {
 		r->indirect = false;
 		return 0;
 	}
@@ -170,6 +171,23 @@ static int resolve_reverse(struct hp_elf *target, struct hp_hotfix_meta *meta,
 	r->in_target = true;
 	r->address = found.address;
 	return r->name ? 0 : hp_fail(err, HP_E_NOMEM, "out of memory");
+}
+
+/*
+ * Two versions of one name are two undefined symbols. What other libraries have is bound by version;
+ * the target's own are known by their name alone.
+ */
+static int check_versions(const struct hp_hotfix_meta *meta, struct hp_error *err)
+{
+	for (size_t i = 0; i < meta->reverse_count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (!strcmp(meta->reverse[i].symbol, meta->reverse[j].symbol) &&
+			    (meta->reverse[i].in_target || meta->reverse[j].in_target))
+				return hp_fail(
+					err, HP_E_HOTFIX_UNSUPPORTED,
+					"two versions of '%s', which the target has, are used",
+					meta->reverse[i].symbol);
+	return 0;
 }
 
 /* A HOTPROOF_REVERSE() for what nobody uses may be a slip of the pen: what was meant is bound otherwise. */
@@ -201,13 +219,18 @@ static int resolve_undefined(struct hp_elf *object, struct hp_elf *target,
 
 	for (int i = 1; data && !ret && gelf_getsym(data, i, &sym); i++) {
 		const char *name = elf_strptr(hp_elf__handle(object), shdr.sh_link, sym.st_name);
+		_cleanup_free_ char *plain = NULL;
 
 		/* The assembler's own name for the table that the linker makes. */
 		if (sym.st_shndx != SHN_UNDEF || !name || !*name ||
 		    !strcmp(name, "_GLOBAL_OFFSET_TABLE_"))
 			continue;
-		ret = resolve_reverse(target, meta, reader, name, err);
+		/* What .symver made, "name@VERSION": the linker keeps the version elsewhere. */
+		plain = strndup(name, strcspn(name, "@"));
+		ret = plain ? resolve_reverse(target, meta, reader, plain, name, err)
+			    : hp_fail(err, HP_E_NOMEM, "out of memory");
 	}
+	ret = ret ?: check_versions(meta, err);
 	if (!ret)
 		warn_unused(meta, reader);
 	return ret;
