@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* arch: jumps at entries, where probes may stand behind them, and interrupted system calls. */
 #include <errno.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -71,40 +73,64 @@ static void test_jump_round_trip(void **state)
 	assert_int_equal(hp_arch__encode_jump(from, from - HP_ARCH_REACH, code), 0);
 }
 
-static void test_body_offset(void **state)
+/* The exits of @code behind a jump of five bytes: "OFFSET[:DEPTH] …", what is said of all of them, or the error. */
+static const char *exits_of(const uint8_t *code, size_t len)
 {
 	const struct hp_arch_entry entry = { 0, 5 };
-	uint64_t offset = 0;
+	static char text[128];
+	struct hp_arch_exits exits;
+	int used = 0, ret = hp_arch__exits(code, len, &entry, &exits);
 
+	if (ret)
+		return strerror(-ret);
+	text[0] = '\0';
+	for (size_t i = 0; i < exits.count; i++) {
+		used += snprintf(text + used, sizeof(text) - used, "%" PRIu64, exits.at[i].offset);
+		if (exits.at[i].depth_known)
+			used += snprintf(text + used, sizeof(text) - used, ":%" PRIu64,
+					 exits.at[i].depth);
+		used += snprintf(text + used, sizeof(text) - used, " ");
+	}
+	snprintf(text + used, sizeof(text) - used, "%s%s", exits.complete ? "all" : "some",
+		 exits.at_most ? " at-most" : "");
+	return text;
+}
+
+#define EXITS(...) exits_of(BYTES(__VA_ARGS__))
+
+static void test_exits(void **state)
+{
 	/* push; mov; push | sub; ret: the third instruction ends at byte 5 */
-	assert_int_equal(hp_arch__body_offset(BYTES(0x55, 0x48, 0x89, 0xe5, 0x53, 0x48, 0x83, 0xec,
-						    0x08, 0xc3),
-					      &entry, &offset),
-			 0);
-	assert_int_equal(offset, 5);
+	assert_string_equal(EXITS(0x55, 0x48, 0x89, 0xe5, 0x53, 0x48, 0x83, 0xec, 0x08, 0xc3),
+			    "5:16 all");
 	/* An instruction over the edge: the next boundary is behind it. */
-	assert_int_equal(hp_arch__body_offset(BYTES(0x55, 0x48, 0x81, 0xec, 0, 1, 0, 0, 0xc3),
-					      &entry, &offset),
-			 0);
-	assert_int_equal(offset, 8);
-	/* test; je: not every call comes past byte 5. */
-	assert_int_equal(hp_arch__body_offset(BYTES(0x85, 0xff, 0x74, 0x02, 0x31, 0xc0, 0xc3),
-					      &entry, &offset),
-			 -ENOENT);
+	assert_string_equal(EXITS(0x55, 0x48, 0x81, 0xec, 0, 1, 0, 0, 0xc3), "8:264 all");
+	/* test %rdi,%rdi; je 8; push | pop; ret; ret: two ways out, of different depth */
+	assert_string_equal(EXITS(0x48, 0x85, 0xff, 0x74, 0x03, 0x53, 0x5b, 0xc3, 0xc3),
+			    "8:0 5:0 all");
+	/* The same, and the function falls through to where the branch leads. */
+	assert_string_equal(EXITS(0x48, 0x85, 0xff, 0x74, 0x02, 0x53, 0x5b, 0xc3),
+			    "7 5 all at-most");
+	/* test; je 6; xor, over the edge, ends there: one place for both ways */
+	assert_string_equal(EXITS(0x85, 0xff, 0x74, 0x02, 0x31, 0xc0, 0xc3), "6:0 all");
+	/* test; jne -1 (another function's) */
+	assert_string_equal(EXITS(0x48, 0x85, 0xff, 0x75, 0x80, 0x53, 0x5b, 0xc3), "5:0 some");
 	/* mov %edx,%edx; jmp: zlib's crc32 */
-	assert_int_equal(hp_arch__body_offset(BYTES(0x89, 0xd2, 0xe9, 0, 1, 0, 0), &entry, &offset),
-			 -ENOENT);
+	assert_string_equal(EXITS(0x89, 0xd2, 0xe9, 0, 1, 0, 0), "some");
 	/* ret before the edge */
-	assert_int_equal(hp_arch__body_offset(BYTES(0x31, 0xc0, 0xf3, 0xc3, 0x90, 0x90, 0x90),
-					      &entry, &offset),
-			 -ENOENT);
+	assert_string_equal(EXITS(0x31, 0xc0, 0xf3, 0xc3, 0x90, 0x90, 0x90), "some");
+	/* lea; ret: shorter than the jump */
+	assert_string_equal(EXITS(0x8d, 0x47, 0x01, 0xc3), "some");
+	/* test; je 5; ret | ret: who does not branch leaves unseen */
+	assert_string_equal(EXITS(0x85, 0xff, 0x74, 0x01, 0xc3, 0xc3), "5:0 some");
 	/* A loop whose head is the very place. */
-	assert_int_equal(hp_arch__body_offset(BYTES(NOP5, 0xff, 0xcf, 0x75, 0xfc, 0xc3), &entry,
-					      &offset),
-			 -ELOOP);
-	assert_int_equal(hp_arch__body_offset(BYTES(0x55, 0x48, 0x89, 0xe5, 0x53, 0x06), &entry,
-					      &offset),
-			 -EILSEQ);
+	assert_string_equal(EXITS(NOP5, 0xff, 0xcf, 0x75, 0xfc, 0xc3), "5 all at-most");
+	/* One whose head is before it, within the overwritten bytes. */
+	assert_string_equal(EXITS(0x31, 0xc0, 0xff, 0xc0, 0xff, 0xcf, 0x7f, 0xfa, 0xc3),
+			    "6 all at-most");
+	/* A loop within the entry comes out once. */
+	assert_string_equal(EXITS(0x31, 0xc0, 0xff, 0xcf, 0x7f, 0xfc, 0xc3), "6:0 all");
+	assert_string_equal(EXITS(0x55, 0x48, 0x89, 0xe5, 0x53, 0x06), strerror(EILSEQ));
 }
 
 static void test_stack_depth(void **state)
@@ -252,7 +278,7 @@ int main(void)
 		cmocka_unit_test(test_entry_has_room),
 		cmocka_unit_test(test_entry_uses_padding),
 		cmocka_unit_test(test_jump_round_trip),
-		cmocka_unit_test(test_body_offset),
+		cmocka_unit_test(test_exits),
 		cmocka_unit_test(test_stack_depth),
 		cmocka_unit_test(test_jumps_into_entry),
 		cmocka_unit_test(test_restart),

@@ -41,13 +41,26 @@ bool hp_arch__decode_jump(const uint8_t *code, size_t len, uint64_t from, uint64
 /* True if @code begins with a breakpoint. */
 bool hp_arch__is_breakpoint(const uint8_t *code, size_t len);
 
+#define HP_ARCH_EXITS_MAX 4
+
+/* Where the calls that run an old body come out of the bytes that a jump overwrites: probes stand there. */
+struct hp_arch_exits {
+	struct {
+		uint64_t offset;
+		bool depth_known;
+		uint64_t depth; /* bytes on the stack there, above the return address */
+	} at[HP_ARCH_EXITS_MAX];
+	size_t count;
+	bool complete; /* each call comes by one of them; else some leave, or end, before */
+	bool at_most;  /* the function also comes there otherwise: a call may be counted twice */
+};
+
 /*
- * Where in the old body a probe counts each call that ran it once: the first instruction behind
- * the overwritten bytes. @code is the whole function. -ENOENT when some calls leave before it,
- * -ELOOP when the function jumps back to it, -EILSEQ when part of it is no code.
+ * The exits of the function @code, which is the whole of it. -EILSEQ when part of it is no code,
+ * -E2BIG when there are too many.
  */
-int hp_arch__body_offset(const uint8_t *code, size_t len, const struct hp_arch_entry *entry,
-			 uint64_t *offset);
+int hp_arch__exits(const uint8_t *code, size_t len, const struct hp_arch_entry *entry,
+		   struct hp_arch_exits *out);
 
 /*
  * How many bytes the function has on the stack, above its return address, at offset @at: *@depth.

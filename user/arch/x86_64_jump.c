@@ -101,28 +101,97 @@ static bool ends_flow(const uint8_t *code, const struct hp_insn *insn)
 	return code[at] == 0xff && at + 1 < insn->length && ((code[at + 1] >> 3) & 7) == 4;
 }
 
-int hp_arch__body_offset(const uint8_t *code, size_t len, const struct hp_arch_entry *entry,
-			 uint64_t *offset)
+/* A place where code goes on behind the overwritten bytes, come from the branch at @from, or (@from == @offset) straight. */
+static int add_exit(struct hp_arch_exits *out, const uint8_t *code, size_t len, uint64_t offset,
+		    uint64_t from)
 {
-	size_t end = (size_t)entry->skip + entry->length, at;
-	struct hp_insn insn;
-	uint64_t from;
-	int ret;
+	for (size_t i = 0; i < out->count; i++)
+		if (out->at[i].offset == offset)
+			return 0;
+	if (out->count == HP_ARCH_EXITS_MAX)
+		return -E2BIG;
+	out->at[out->count].offset = offset;
+	out->at[out->count].depth_known =
+		!hp_text__stack_depth(code, len, from, &out->at[out->count].depth);
+	out->count++;
+	return 0;
+}
 
-	for (at = 0; at < end; at += insn.length) {
-		if (at >= len)
-			return -ENOENT;
+/* Follow the code through the overwritten bytes; *end is the first instruction behind them. */
+static int leave_entry(const uint8_t *code, size_t len, size_t edge, struct hp_arch_exits *out,
+		       size_t *end)
+{
+	uint64_t inside = 0; /* the last place within, that a branch leads to */
+	size_t at = 0, last = 0;
+	struct hp_insn insn;
+	bool after_branch = false;
+	int ret = 0;
+
+	for (*end = 0; at < edge && at < len; at += insn.length) {
+		bool ends, branch;
+
 		if (hp_text__decode(code + at, len - at, at, &insn))
 			return -EILSEQ;
-		/* A call comes back, unless it does not: then the body was run too. */
-		if (insn.branch == HP_BRANCH_COND || ends_flow(code + at, &insn))
-			return -ENOENT;
+		ends = ends_flow(code + at, &insn);
+		branch = insn.branch == HP_BRANCH_COND || insn.branch == HP_BRANCH_JUMP;
+		after_branch = insn.branch == HP_BRANCH_COND;
+		last = at;
+		if (branch && insn.target < edge)
+			inside = insn.target > inside ? insn.target : inside;
+		else if (branch && insn.target < len)
+			ret = add_exit(out, code, len, insn.target, at);
+		else if (branch || ends)
+			out->complete = false; /* it ends there, or goes to another function */
+		if (ret)
+			return ret;
+		if (!ends)
+			continue;
+		*end = at + insn.length;
+		/* What is behind it, within, nobody followed. */
+		out->complete &= inside <= at;
+		return 0;
 	}
-	if (at >= len)
-		return -ENOENT;
-	*offset = at;
-	ret = hp_text__find_branch(code, len, 0, at, &from);
-	return ret == -ENOENT ? 0 : ret ?: -ELOOP;
+	*end = at;
+	/* A function shorter than the jump: it ends within. A call comes back, unless it does not. */
+	if (at >= len) {
+		out->complete = false;
+		return 0;
+	}
+	return add_exit(out, code, len, at, after_branch ? last : at);
+}
+
+static bool is_exit(const struct hp_arch_exits *exits, uint64_t offset)
+{
+	for (size_t i = 0; i < exits->count; i++)
+		if (exits->at[i].offset == offset)
+			return true;
+	return false;
+}
+
+int hp_arch__exits(const uint8_t *code, size_t len, const struct hp_arch_entry *entry,
+		   struct hp_arch_exits *out)
+{
+	size_t at, end, edge = (size_t)entry->skip + entry->length;
+	struct hp_insn insn;
+	int ret;
+
+	*out = (struct hp_arch_exits){ .complete = true };
+	ret = leave_entry(code, len, edge, out, &end);
+	/* Does the rest of the function come by there too? */
+	for (at = end; !ret && at < len; at += insn.length) {
+		if (hp_text__decode(code + at, len - at, at, &insn))
+			return -EILSEQ;
+		if (insn.branch != HP_BRANCH_NONE && insn.branch != HP_BRANCH_CALL)
+			out->at_most |= insn.target < edge || is_exit(out, insn.target);
+		else if (hp_arch__is_indirect_jump(code + at, len - at))
+			out->at_most |= out->count > 1;
+		if (!ends_flow(code + at, &insn))
+			out->at_most |= is_exit(out, at + insn.length);
+	}
+	/* Whoever comes there otherwise may have more on the stack. */
+	for (size_t i = 0; i < out->count && out->at_most; i++)
+		out->at[i].depth_known = false;
+	return ret;
 }
 
 int hp_arch__stack_depth(const uint8_t *code, size_t len, uint64_t at, uint64_t *depth)

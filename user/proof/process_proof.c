@@ -18,11 +18,20 @@
 #define ROOM_FOR_NEW 1024
 #define MAX_FILES    64
 
-/* One file that probes stand in, and what became of each probe. */
+/*
+ * One file that probes stand in, and what became of each probe. Where calls come by one of several
+ * places, the file is here several times: @place is which of them its probes stand at.
+ */
 struct probed_file {
 	struct hp_proc_file file;
 	enum hp_point_role role;
-	struct hp_error *obstacles; /* one for each forward attach; HP_E_NONE: it is armed */
+	size_t place;
+	struct probe {
+		bool needed;		  /* there is such a place */
+		size_t places;		  /* how many there are */
+		bool complete, at_most;	  /* as hp_proc_points has it */
+		struct hp_error obstacle; /* HP_E_NONE: it is armed */
+	} * probes;			  /* one for each forward attach */
 };
 
 struct process_proof {
@@ -59,12 +68,12 @@ int hp_process_row__look(struct hp_proc *proc, struct hp_process_row *row, struc
 }
 
 static struct probed_file *find_file(struct process_proof *proof, const struct hp_proc_file *file,
-				     enum hp_point_role role)
+				     enum hp_point_role role, size_t place)
 {
 	for (size_t i = 0; i < proof->file_count; i++) {
 		struct probed_file *f = &proof->files[i];
 
-		if (f->role == role && f->file.inode == file->inode &&
+		if (f->role == role && f->place == place && f->file.inode == file->inode &&
 		    f->file.major == file->major && f->file.minor == file->minor)
 			return f;
 	}
@@ -76,40 +85,63 @@ static size_t slot_of(const struct process_proof *proof, const struct probed_fil
 	return (size_t)(file - proof->files) * proof->meta->forward_count + i;
 }
 
-/* Arm the points of @file, known from @process, unless that was done for another process. */
-static int arm_file(struct process_proof *proof, const struct hp_process *process,
-		    const struct hp_proc_file *file, enum hp_point_role role, struct hp_error *err)
+static int arm_place(struct process_proof *proof, const struct hp_process *process,
+		     const struct hp_proc_file *file, enum hp_point_role role, size_t place,
+		     bool *more, struct hp_error *err)
 {
-	struct probed_file *probed = find_file(proof, file, role);
+	struct probed_file *probed = find_file(proof, file, role, place);
 
+	*more = false;
 	if (probed || proof->file_count == MAX_FILES)
 		return 0;
 	probed = &proof->files[proof->file_count];
-	probed->obstacles = calloc(proof->meta->forward_count, sizeof(*probed->obstacles));
-	if (!probed->obstacles)
+	probed->probes = calloc(proof->meta->forward_count, sizeof(*probed->probes));
+	if (!probed->probes)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	probed->file = *file;
 	probed->role = role;
+	probed->place = place;
 	proof->file_count++;
 	for (size_t i = 0; i < proof->meta->forward_count; i++) {
-		struct hp_error *obstacle = &probed->obstacles[i];
+		struct probe *probe = &probed->probes[i];
 		struct hp_point point = { .role = role, .path = probed->file.path };
-		struct hp_proc_point place;
+		struct hp_proc_points points;
 
 		snprintf(point.symbol, sizeof(point.symbol), "%s",
 			 role == HP_POINT_NEW_ENTRY ? proof->meta->forward[i].replacement
 						    : proof->meta->forward[i].target);
-		if (hp_proc__point(proof->proc, process, i, role, &place, obstacle)) {
-			hp_fail(obstacle, HP_E_ATTACH, "the place of the probe is not in the file");
+		probe->needed = true;
+		if (hp_proc__points(proof->proc, process, i, role, &points, &probe->obstacle)) {
+			hp_fail(&probe->obstacle, HP_E_ATTACH,
+				"the place of the probe is not in the file");
 			continue;
 		}
-		point.file_offset = place.file_offset;
-		point.callers = place.callers;
-		point.depth = place.depth;
+		*more |= place + 1 < points.count;
+		probe->places = points.count;
+		probe->complete = points.complete;
+		probe->at_most = points.at_most;
+		probe->needed = place < points.count;
+		if (!probe->needed)
+			continue;
+		point.file_offset = points.at[place].file_offset;
+		point.callers = points.at[place].callers;
+		point.depth = points.at[place].depth;
 		hp_observer__arm(hp_watch__observer(proof->watch), slot_of(proof, probed, i),
-				 &point, false, NULL, obstacle);
+				 &point, false, NULL, &probe->obstacle);
 	}
 	return 0;
+}
+
+/* Arm the points of @file, known from @process, unless that was done for another process. */
+static int arm_file(struct process_proof *proof, const struct hp_process *process,
+		    const struct hp_proc_file *file, enum hp_point_role role, struct hp_error *err)
+{
+	bool more = true;
+	int ret = 0;
+
+	for (size_t place = 0; more && !ret; place++)
+		ret = arm_place(proof, process, file, role, place, &more, err);
+	return ret;
 }
 
 static int arm(struct process_proof *proof, struct hp_process_row *row, struct hp_error *err)
@@ -150,57 +182,93 @@ static void file_of(const struct hp_process_row *row, enum hp_point_role role,
 		hp_proc__target_file(&row->record.process, file);
 }
 
-/* The calls of the process at one role's point; false with @why when they could not be counted. */
+/* What was counted at one role's points. */
+struct seen {
+	uint64_t calls;
+	bool complete, at_most;
+};
+
+/* The calls of the process there; false with @why when they could not be counted. */
 static bool count(struct process_proof *proof, const struct hp_process_row *row, size_t i,
-		  enum hp_point_role role, uint64_t *calls, char *why, size_t size)
+		  enum hp_point_role role, struct seen *seen, char *why, size_t size)
 {
 	struct hp_proc_file file;
-	struct probed_file *probed;
-	uint64_t lost = 0;
+	size_t places = 1;
 
 	file_of(row, role, &file);
-	probed = find_file(proof, &file, role);
-	*calls = HP_COUNT_UNKNOWN;
-	if (!probed)
-		snprintf(why, size, "the process was not known when the probes were placed");
-	else if (probed->obstacles[i].reason != HP_E_NONE)
-		snprintf(why, size, "%.150s", probed->obstacles[i].message);
-	else if (hp_observer__read_process(hp_watch__observer(proof->watch),
-					   slot_of(proof, probed, i), role, HP_PM_ACTIVE,
-					   row->record.process.pid, calls, &lost))
-		snprintf(why, size, "the counters cannot be read");
-	else if (lost)
-		snprintf(why, size, "there were more processes than counters");
-	else
-		return true;
-	return false;
+	memset(seen, 0, sizeof(*seen));
+	for (size_t place = 0; place < places; place++) {
+		struct probed_file *probed = find_file(proof, &file, role, place);
+		const struct probe *probe = probed ? &probed->probes[i] : NULL;
+		uint64_t calls = 0, lost = 0;
+
+		if (!probe) {
+			snprintf(why, size,
+				 "the process was not known when the probes were placed");
+			return false;
+		}
+		if (probe->obstacle.reason != HP_E_NONE) {
+			snprintf(why, size, "%.150s", probe->obstacle.message);
+			return false;
+		}
+		places = probe->places;
+		seen->complete = probe->complete;
+		seen->at_most = probe->at_most;
+		if (!probe->needed)
+			continue;
+		if (hp_observer__read_process(hp_watch__observer(proof->watch),
+					      slot_of(proof, probed, i), role, HP_PM_ACTIVE,
+					      row->record.process.pid, &calls, &lost)) {
+			snprintf(why, size, "the counters cannot be read");
+			return false;
+		}
+		if (lost) {
+			snprintf(why, size, "there were more processes than counters");
+			return false;
+		}
+		seen->calls += calls;
+	}
+	return true;
 }
 
 /* Who called there. What cannot be found out is left out: the calls are counted. */
+static void add_callers_at(struct process_proof *proof, const struct hp_process_row *row, size_t i,
+			   const struct probed_file *probed, const struct hp_maps *maps,
+			   struct hp_process_callers *out)
+{
+	pid_t pid = row->record.process.pid;
+	_cleanup_free_ struct hp_caller *seen = NULL;
+	struct hp_process_caller *grown;
+	size_t count = 0;
+
+	if (!probed->probes[i].needed || probed->probes[i].obstacle.reason != HP_E_NONE ||
+	    hp_observer__read_process_callers(hp_watch__observer(proof->watch),
+					      slot_of(proof, probed, i), probed->role, HP_PM_ACTIVE,
+					      pid, &seen, &count))
+		return;
+	grown = realloc(out->list, (out->count + count + 1) * sizeof(*grown));
+	if (!grown)
+		return;
+	out->list = grown;
+	for (size_t c = 0; c < count; c++) {
+		struct hp_process_caller *caller = &out->list[out->count++];
+
+		hp_proc__where(proof->proc, pid, maps, seen[c].address, &caller->where);
+		caller->next = seen[c].address;
+		caller->calls = seen[c].calls;
+	}
+}
+
 static void find_callers(struct process_proof *proof, const struct hp_process_row *row, size_t i,
 			 enum hp_point_role role, const struct hp_maps *maps,
 			 struct hp_process_callers *out)
 {
-	pid_t pid = row->record.process.pid;
-	_cleanup_free_ struct hp_caller *seen = NULL;
 	const struct probed_file *probed;
 	struct hp_proc_file file;
-	size_t count = 0;
 
 	file_of(row, role, &file);
-	probed = find_file(proof, &file, role);
-	if (!probed || probed->obstacles[i].reason != HP_E_NONE ||
-	    hp_observer__read_process_callers(hp_watch__observer(proof->watch),
-					      slot_of(proof, probed, i), role, HP_PM_ACTIVE, pid,
-					      &seen, &count))
-		return;
-	out->list = calloc(count + 1, sizeof(*out->list));
-	for (size_t c = 0; out->list && c < count; c++) {
-		hp_proc__where(proof->proc, pid, maps, seen[c].address, &out->list[c].where);
-		out->list[c].next = seen[c].address;
-		out->list[c].calls = seen[c].calls;
-		out->count++;
-	}
+	for (size_t place = 0; (probed = find_file(proof, &file, role, place)); place++)
+		add_callers_at(proof, row, i, probed, maps, out);
 }
 
 static int find_all_callers(struct process_proof *proof, struct hp_process_sites *sites,
@@ -226,35 +294,58 @@ static int find_all_callers(struct process_proof *proof, struct hp_process_sites
 static void decide(struct process_proof *proof, struct hp_process_row *row, size_t i)
 {
 	struct hp_process_target *t = &row->targets[i];
+	struct seen new = { 0 }, old = { 0 };
 	char why[160] = "";
 	/* Nobody can call a replacement that is not mapped. */
 	bool mapped = row->hotfix_file.inode != 0;
-	bool new_seen = !mapped ||
-			count(proof, row, i, HP_POINT_NEW_ENTRY, &t->redirected, why, sizeof(why));
-	bool old_seen = count(proof, row, i, HP_POINT_OLD_BODY, &t->stale, why, sizeof(why));
+	bool new_seen = !mapped || count(proof, row, i, HP_POINT_NEW_ENTRY, &new, why, sizeof(why));
+	bool old_seen = count(proof, row, i, HP_POINT_OLD_BODY, &old, why, sizeof(why));
+	bool in_place = t->was_in_place && t->read_back.redirect == HP_REDIRECT_IN_PLACE;
+	/*
+	 * Calls may end within the overwritten bytes, or leave the function there. While these are the
+	 * jump, nobody runs them.
+	 */
+	bool blind = old_seen && !old.complete && !old.calls;
 	struct hp_evidence evidence = {
 		.registered = mapped && t->read_back.redirect != HP_REDIRECT_ABSENT,
 		.redirect = t->read_back.redirect,
 		.redirect_reason = t->read_back.reason,
-		.observed = new_seen && old_seen,
-		.obstacle = why,
+		.observed = new_seen && old_seen && (!blind || in_place),
+		.obstacle = *why ? why : "not every call of the old body can be seen",
+		.redirected = new.calls,
+		.stale = old.calls,
+		.stale_at_most = old.at_most,
 		.min_calls = proof->opts->min_calls,
 	};
+	size_t used;
 
-	if (!mapped)
-		t->redirected = 0;
-	evidence.redirected = new_seen ? t->redirected : 0;
-	evidence.stale = old_seen ? t->stale : 0;
+	t->redirected = new_seen ? new.calls : HP_COUNT_UNKNOWN;
+	t->stale = old_seen && !blind ? old.calls : HP_COUNT_UNKNOWN;
+	t->stale_at_most = old.at_most;
 	t->verdict = hp_verdict__decide(&evidence, t->reason, sizeof(t->reason));
+	used = strlen(t->reason);
+	if (t->verdict == HP_VERDICT_LIVE && blind)
+		snprintf(t->reason + used, sizeof(t->reason) - used,
+			 "; not every call of the old body could be seen: the entry was in place "
+			 "before and after");
 	if (t->verdict == HP_VERDICT_ABSENT && t->read_back.redirect == HP_REDIRECT_SUPERSEDED)
 		snprintf(t->reason, sizeof(t->reason), "%s", t->read_back.reason);
 	/* Not applied, and called: that is what makes the difference to who believes it is. */
 	if (t->verdict == HP_VERDICT_ABSENT && evidence.stale) {
 		t->verdict = HP_VERDICT_STALE;
 		snprintf(t->reason, sizeof(t->reason),
-			 "not applied to this process: %" PRIu64 " call%s ran the old body",
-			 evidence.stale, evidence.stale == 1 ? "" : "s");
+			 "not applied to this process: %s%" PRIu64 " call%s ran the old body",
+			 old.at_most ? "at most " : "", evidence.stale,
+			 evidence.stale == 1 ? "" : "s");
 	}
+}
+
+/* What was read back when the probes were placed. */
+static void remember(struct hp_process_row *row, size_t targets)
+{
+	for (size_t i = 0; row->targets && i < targets; i++)
+		row->targets[i].was_in_place =
+			row->targets[i].read_back.redirect == HP_REDIRECT_IN_PLACE;
 }
 
 static int observe(struct process_proof *proof, struct hp_error *err)
@@ -272,9 +363,11 @@ static int observe(struct process_proof *proof, struct hp_error *err)
 	struct hp_window_result result;
 	int ret = 0;
 
-	for (size_t i = 0; i < report->count && !ret; i++)
+	for (size_t i = 0; i < report->count && !ret; i++) {
 		ret = hp_process_row__look(proof->proc, &report->rows[i], err)
 			      ?: arm(proof, &report->rows[i], err);
+		remember(&report->rows[i], proof->meta->forward_count);
+	}
 	ret = ret ?: hp_watch__run(proof->watch, &window, &result, err);
 	if (!ret && opts->search_again)
 		ret = add_new(proof, err);
@@ -319,6 +412,6 @@ int hp_process_proof__run(struct hp_proc *proc, struct hp_processes_report *repo
 	ret = observe(&proof, err);
 	hp_watch__close(proof.watch);
 	for (size_t i = 0; i < proof.file_count; i++)
-		free(proof.files[i].obstacles);
+		free(proof.files[i].probes);
 	return ret;
 }

@@ -182,13 +182,13 @@ static json_t *targets_json(const struct hp_processes_report *report,
 
 		if (item && report->action == HP_ACTION_VERIFY &&
 		    json_object_update_new(
-			    item,
-			    json_pack("{s:o,s:o,s:o,s:s,s:s,s:o,s:o,s:o}", "calls", calls(t),
-				      "redirected", count(t->redirected), "stale", count(t->stale),
-				      "verdict", hp_verdict__name(t->verdict), "reason", t->reason,
-				      "callers", callers_json(&t->callers), "stale_callers",
-				      callers_json(&t->stale_callers), "call_sites",
-				      hp_call_sites__json(&t->call_sites)))) {
+			    item, json_pack("{s:o,s:o,s:o,s:b,s:s,s:s,s:o,s:o,s:o}", "calls",
+					    calls(t), "redirected", count(t->redirected), "stale",
+					    count(t->stale), "stale_at_most", t->stale_at_most,
+					    "verdict", hp_verdict__name(t->verdict), "reason",
+					    t->reason, "callers", callers_json(&t->callers),
+					    "stale_callers", callers_json(&t->stale_callers),
+					    "call_sites", hp_call_sites__json(&t->call_sites)))) {
 			json_decref(item);
 			item = NULL;
 		}

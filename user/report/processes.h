@@ -31,7 +31,9 @@ struct hp_process_target {
 	} callers, stale_callers; /* of the replacement, of the old body */
 	struct hp_call_sites call_sites;
 	struct hp_read_back read_back;
+	bool was_in_place;	    /* when the observation began */
 	uint64_t redirected, stale; /* HP_COUNT_UNKNOWN when they were not counted */
+	bool stale_at_most;	    /* a call may have been counted twice; none was missed */
 	enum hp_verdict verdict;
 	char reason[HP_VERDICT_REASON_MAX];
 };
@@ -62,7 +64,7 @@ struct hp_processes_report {
 	uint64_t total_ns;  /* from the search to the end */
 	uint64_t window_ns; /* how long was observed; 0 for not at all */
 	struct hp_exercise_result exercise;
-	bool interrupted; /* before all was done that was asked for */
+	bool interrupted;	 /* before all was done that was asked for */
 	enum hp_verdict verdict; /* of a verification */
 	enum hp_exit status;
 };

@@ -138,18 +138,34 @@ void hp_proc__target_file(const struct hp_process *process, struct hp_proc_file 
 	fill_file(file, &map, process->pid);
 }
 
+_Static_assert(HP_PROC_POINTS_MAX == HP_ARCH_EXITS_MAX, "a point for each exit");
+
+/* As the engine planned it: with the padding behind the function, which is not part of it. */
+static int plan(struct hp_elf *target, const struct hp_forward *f, uint8_t *code,
+		struct hp_arch_entry *entry)
+{
+	size_t len = f->size + HP_ARCH_ENTRY_MAX;
+
+	if (hp_elf__read(target, f->address, code, len)) {
+		len = f->size;
+		if (hp_elf__read(target, f->address, code, len))
+			return -EFAULT;
+	}
+	return hp_arch__plan_entry(code, len, f->size, entry);
+}
+
 static int old_body(struct hp_proc *proc, const struct hp_process *process,
-		    const struct hp_forward *f, struct hp_proc_point *out, struct hp_error *err)
+		    const struct hp_forward *f, struct hp_proc_points *out, struct hp_error *err)
 {
 	struct hp_map map = { .start = process->start,
 			      .end = process->end,
 			      .inode = process->inode,
 			      .major = process->major,
 			      .minor = process->minor };
-	_cleanup_free_ uint8_t *code = malloc(f->size);
+	_cleanup_free_ uint8_t *code = malloc(f->size + HP_ARCH_ENTRY_MAX);
 	struct hp_arch_entry entry;
+	struct hp_arch_exits exits;
 	struct hp_elf *target;
-	uint64_t offset;
 	int ret;
 
 	if (!code)
@@ -157,38 +173,39 @@ static int old_body(struct hp_proc *proc, const struct hp_process *process,
 	ret = hp_objects__get(proc->objects, process->pid, &map, &target, err);
 	if (ret)
 		return ret;
-	if (hp_elf__read(target, f->address, code, f->size))
+	if (plan(target, f, code, &entry))
 		return hp_fail(err, HP_E_PROC_CODE, "the code of %s cannot be read", f->target);
-	/* Functions that need the padding behind them have no body behind the jump. */
-	if (hp_arch__plan_entry(code, f->size, f->size, &entry))
-		return hp_fail(err, HP_E_ATTACH, "the old body of %s is all overwritten",
+	ret = hp_arch__exits(code, f->size, &entry, &exits);
+	if (ret == -E2BIG)
+		return hp_fail(err, HP_E_ATTACH, "%s branches in too many ways at its entry",
 			       f->target);
-	ret = hp_arch__body_offset(code, f->size, &entry, &offset);
-	if (ret == -ENOENT)
-		return hp_fail(err, HP_E_ATTACH,
-			       "not every call of %s comes past the overwritten bytes", f->target);
-	if (ret == -ELOOP)
-		return hp_fail(
-			err, HP_E_ATTACH,
-			"%s jumps back to behind the overwritten bytes: loops would be counted",
-			f->target);
 	if (ret)
 		return hp_fail(err, HP_E_ATTACH, "part of %s is no code", f->target);
-	out->callers = !hp_arch__stack_depth(code, f->size, offset, &out->depth);
-	return hp_elf__offset(target, f->address + offset, &out->file_offset);
+	out->complete = exits.complete;
+	out->at_most = exits.at_most;
+	for (size_t i = 0; i < exits.count && !ret; i++) {
+		out->at[i].callers = exits.at[i].depth_known;
+		out->at[i].depth = exits.at[i].depth;
+		ret = hp_elf__offset(target, f->address + exits.at[i].offset,
+				     &out->at[i].file_offset);
+		out->count++;
+	}
+	return ret;
 }
 
-int hp_proc__point(struct hp_proc *proc, const struct hp_process *process, size_t i,
-		   enum hp_point_role role, struct hp_proc_point *out, struct hp_error *err)
+int hp_proc__points(struct hp_proc *proc, const struct hp_process *process, size_t i,
+		    enum hp_point_role role, struct hp_proc_points *out, struct hp_error *err)
 {
 	const struct hp_forward *f = &hp_hotfix__meta(proc->hotfix)->forward[i];
 
 	memset(out, 0, sizeof(*out));
 	switch (role) {
 	case HP_POINT_NEW_ENTRY:
-		out->callers = true;
+		out->at[0].callers = true;
+		out->count = 1;
+		out->complete = true;
 		return hp_elf__offset(hp_hotfix__elf(proc->hotfix), f->new_address,
-				      &out->file_offset);
+				      &out->at[0].file_offset);
 	case HP_POINT_OLD_BODY:
 		return old_body(proc, process, f, out, err);
 	default:

@@ -65,19 +65,26 @@ void hp_proc_look__free(struct hp_proc_look *look);
 int hp_proc__look(struct hp_proc *proc, const struct hp_process *process, struct hp_proc_look *look,
 		  struct hp_error *err);
 
+#define HP_PROC_POINTS_MAX 4 /* HP_ARCH_EXITS_MAX */
+
 /*
  * Where in the files the calls of forward attach @i are counted: HP_POINT_NEW_ENTRY in that of the
- * hotfix, HP_POINT_OLD_BODY in that of the target, behind the overwritten bytes. Never at the
- * entry. Fails with the reason when there is no such place.
+ * hotfix, HP_POINT_OLD_BODY in that of the target, where code comes out of the overwritten bytes.
+ * Never at the entry. Fails with the reason when nobody knows.
  */
-struct hp_proc_point {
-	uint64_t file_offset;
-	bool callers;	/* it is known where the return address is: */
-	uint64_t depth; /* so many bytes up the stack */
+struct hp_proc_points {
+	struct hp_proc_point {
+		uint64_t file_offset;
+		bool callers;	/* it is known where the return address is: */
+		uint64_t depth; /* so many bytes up the stack */
+	} at[HP_PROC_POINTS_MAX];
+	size_t count;
+	bool complete; /* each call comes by one of them */
+	bool at_most;  /* a call may come by twice */
 };
 
-int hp_proc__point(struct hp_proc *proc, const struct hp_process *process, size_t i,
-		   enum hp_point_role role, struct hp_proc_point *out, struct hp_error *err);
+int hp_proc__points(struct hp_proc *proc, const struct hp_process *process, size_t i,
+		    enum hp_point_role role, struct hp_proc_points *out, struct hp_error *err);
 
 #define HP_PROC_RETURNS_MAX 64
 
