@@ -306,6 +306,7 @@ static void decide(struct process_proof *proof, struct hp_process_row *row, size
 	 * jump, nobody runs them.
 	 */
 	bool blind = old_seen && !old.complete && !old.calls;
+	struct hp_site_totals sites = hp_call_sites__totals(&t->call_sites);
 	struct hp_evidence evidence = {
 		.registered = mapped && t->read_back.redirect != HP_REDIRECT_ABSENT,
 		.redirect = t->read_back.redirect,
@@ -316,6 +317,10 @@ static void decide(struct process_proof *proof, struct hp_process_row *row, size
 		.stale = old.calls,
 		.stale_at_most = old.at_most,
 		.min_calls = proof->opts->min_calls,
+		.min_coverage = proof->opts->min_coverage,
+		.sites_obstacle = t->call_sites.known ? NULL : t->call_sites.reason,
+		.sites_known = t->call_sites.known ? sites.countable : 0,
+		.sites_redirected = sites.redirected,
 	};
 	size_t used;
 

@@ -14,6 +14,7 @@ struct hp_process_proof_opts {
 	uint64_t for_ns;      /* how long the window lasts; 0 with a workload: until it ends */
 	const char *exercise; /* a workload to run in it, or NULL */
 	uint64_t min_calls;   /* what a target needs in each process to be live; 0: one call */
+	double min_coverage;  /* percent of its call sites, the same; 0: none */
 	/*
 	 * Finds the processes in scope once more: those that were started in the window are in
 	 * scope too. NULL: they are not. hp_processes__free() what it finds.

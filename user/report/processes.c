@@ -2,6 +2,8 @@
 /* The result of the proc engine's verbs: what it sums up to, and its JSON. */
 #include "report/processes.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,6 +115,50 @@ static void finish_verify(struct hp_processes_report *report)
 	/* What was seen until then is worth reading, but it is not what was asked for. */
 	if (report->interrupted)
 		report->status = hp_reason_exit(HP_E_INTERRUPTED);
+}
+
+int hp_processes_report__flatten(const struct hp_processes_report *report,
+				 struct hp_verify_report *out)
+{
+	const struct hp_hotfix_meta *meta = hp_hotfix__meta(report->hotfix);
+
+	memset(out, 0, sizeof(*out));
+	out->window_ns = report->window_ns;
+	out->exercise = report->exercise;
+	out->targets = calloc(report->count * meta->forward_count + 1, sizeof(*out->targets));
+	for (size_t i = 0; out->targets && i < report->count; i++) {
+		const struct hp_process_row *row = &report->rows[i];
+
+		for (size_t t = 0; t < meta->forward_count; t++) {
+			const struct hp_process_target *from =
+				row->targets ? &row->targets[t] : NULL;
+			struct hp_verify_target *to = &out->targets[out->target_count];
+
+			if (from ? !counts(row, from) : row->record.outcome == HP_OUTCOME_GONE)
+				continue;
+			out->target_count++;
+			snprintf(to->target.hotfix, sizeof(to->target.hotfix), "%.46s", meta->id);
+			snprintf(to->target.object, sizeof(to->target.object), "%.15s[%d]",
+				 row->record.process.comm, row->record.process.pid);
+			snprintf(to->target.symbol, sizeof(to->target.symbol), "%.120s",
+				 meta->forward[t].target);
+			to->misses = HP_COUNT_UNKNOWN;
+			to->calls = to->redirected = to->stale = HP_COUNT_UNKNOWN;
+			to->verdict = HP_VERDICT_UNKNOWN;
+			snprintf(to->reason, sizeof(to->reason), "%.200s",
+				 row->record.error.message);
+			if (!from)
+				continue;
+			to->redirected = from->redirected;
+			to->stale = from->stale;
+			if (from->redirected != HP_COUNT_UNKNOWN && from->stale != HP_COUNT_UNKNOWN)
+				to->calls = from->redirected + from->stale;
+			to->call_sites = from->call_sites;
+			to->verdict = from->verdict;
+			snprintf(to->reason, sizeof(to->reason), "%s", from->reason);
+		}
+	}
+	return out->targets ? 0 : -ENOMEM;
 }
 
 void hp_processes_report__finish(struct hp_processes_report *report)

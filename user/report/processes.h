@@ -78,6 +78,13 @@ int hp_processes_report__add(struct hp_processes_report *report, const struct hp
 /* Set the verdict and the exit status from the rows. */
 void hp_processes_report__finish(struct hp_processes_report *report);
 
+/*
+ * The rows of a verification that count, as reports of livepatches have them: a target of theirs is one of a
+ * process here. Its parts stay @report's; free only @out->targets. 0 or -ENOMEM.
+ */
+int hp_processes_report__flatten(const struct hp_processes_report *report,
+				 struct hp_verify_report *out);
+
 int hp_processes_report__print(const struct hp_processes_report *report, FILE *out, bool color);
 
 /* docs/schema/processes.schema.json; NULL: out of memory. */
