@@ -25,13 +25,14 @@
 static void test_words(void **state)
 {
 	const struct hp_range ranges[] = { { 0x1000, 0x1100, "a" }, { 0x3000, 0x3010, "b" } };
+	/* The first byte's address is a pointer to the function, and of no return. */
 	const struct {
 		uint64_t word;
 		bool outside;
 	} cases[] = {
-		{ 0, true },	   { 0xfff, true },   { 0x1000, false },
-		{ 0x10ff, false }, { 0x1100, false }, /* behind a call that is the last instruction */
-		{ 0x1101, true },  { 0x2000, true },  { 0x3000, false },
+		{ 0, true },	   { 0xfff, true },   { 0x1000, true },
+		{ 0x1001, false }, { 0x1100, false }, /* behind a call that is the last instruction */
+		{ 0x1101, true },  { 0x2000, true },  { 0x3000, true },
 		{ 0x3010, false }, { 0x3011, true },  { UINT64_MAX, true },
 	};
 

@@ -30,11 +30,13 @@ struct hp_inject {
 	pid_t pid, tid;
 	struct hp_thread *thread;
 	struct hp_arch_call call;
-	uint64_t saved_at; /* the stack's bytes that are overwritten, and what they were */
-	uint8_t *saved;
-	size_t saved_len;
+	uint8_t *saved;	     /* what the stack was from BELOW_FRAME under the frame to its end */
+	uint64_t saved_from; /* the part of it that was read begins here, ... */
+	uint64_t written;    /* and what we wrote ourselves here */
 	uint64_t sigmask;
 	bool entered; /* our registers are in place, and signals are blocked */
+	bool called;  /* functions ran, which use the stack and the FP registers */
+	bool at_exit; /* it stands where a system call ends */
 	int held;     /* a stop signal that came meanwhile, or 0 */
 };
 
@@ -45,19 +47,45 @@ static int grow_stack(pid_t pid, uint64_t address)
 	return mem < 0 ? mem : hp_memory__write_code(mem, address, "", 1);
 }
 
+static uint64_t stack_end(const struct hp_inject *in)
+{
+	return in->call.frame_address + in->call.frame_len;
+}
+
+/* Where in in->saved the byte of @address is kept. */
+static uint8_t *saved_of(const struct hp_inject *in, uint64_t address)
+{
+	return in->saved + (address - (in->call.frame_address - BELOW_FRAME));
+}
+
+/* Keep the stack down to @below bytes under the frame, as it is before it is written to. */
+static int save_stack(struct hp_inject *in, size_t below)
+{
+	uint64_t from = in->call.frame_address - below;
+	size_t len = in->saved_from - from;
+	int ret;
+
+	if (from >= in->saved_from)
+		return 0;
+	ret = hp_memory__read(in->pid, from, saved_of(in, from), len);
+	/* A stack that has not grown so far yet grows for a tracer's access (__access_remote_vm()). */
+	if (ret == -EFAULT && !grow_stack(in->pid, from))
+		ret = hp_memory__read(in->pid, from, saved_of(in, from), len);
+	if (!ret)
+		in->saved_from = from;
+	return ret;
+}
+
 static int write_frame(struct hp_inject *in, struct hp_error *err)
 {
 	int ret;
 
-	in->saved_at = in->call.frame_address - BELOW_FRAME;
-	in->saved_len = BELOW_FRAME + in->call.frame_len;
-	in->saved = malloc(in->saved_len);
+	in->saved = malloc(BELOW_FRAME + in->call.frame_len);
 	if (!in->saved)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
-	ret = hp_memory__read(in->pid, in->saved_at, in->saved, in->saved_len);
-	/* A stack that has not grown so far yet grows for a tracer's access (__access_remote_vm()). */
-	if (ret == -EFAULT && !grow_stack(in->pid, in->saved_at))
-		ret = hp_memory__read(in->pid, in->saved_at, in->saved, in->saved_len);
+	in->saved_from = stack_end(in);
+	in->written = in->call.frame_address;
+	ret = save_stack(in, SCRATCH_BYTES);
 	ret = ret
 		      ?: hp_memory__write(in->pid, in->call.frame_address, in->call.frame,
 					  in->call.frame_len);
@@ -197,6 +225,7 @@ static int enter(struct hp_inject *in, const struct hp_arch_regs *regs)
 	uint64_t all = ~0ull;
 	int ret = hp_arch__set_regs(in->tid, regs);
 
+	in->at_exit = false;
 	if (ret)
 		return ret;
 	/* Not before our registers are in place: from then on the frame unblocks them. */
@@ -217,6 +246,7 @@ int hp_inject__syscall(struct hp_inject *in, int64_t *result, long nr, uint64_t 
 	ret = enter(in, &regs);
 	ret = ret ?: run_to_syscall(in);
 	ret = ret ?: hp_arch__get_regs(in->tid, &regs);
+	in->at_exit = !ret;
 	if (!ret)
 		*result = hp_arch__syscall_result(&regs);
 	return ret;
@@ -228,6 +258,10 @@ int hp_inject__call(struct hp_inject *in, uint64_t *result, uint64_t address)
 	uint64_t words[2];
 	int ret;
 
+	ret = save_stack(in, BELOW_FRAME);
+	if (ret)
+		return ret;
+	in->called = true;
 	hp_arch_call__function(&in->call, address, &regs, words);
 	ret = hp_memory__write(in->pid, hp_arch__sp(&regs), words, sizeof(words));
 	ret = ret ?: enter(in, &regs);
@@ -237,7 +271,9 @@ int hp_inject__call(struct hp_inject *in, uint64_t *result, uint64_t address)
 	*result = hp_arch__entered_nr(&regs);
 	hp_arch__skip_syscall(&regs);
 	ret = hp_arch__set_regs(in->tid, &regs);
-	return ret ?: run_to_syscall(in);
+	ret = ret ?: run_to_syscall(in);
+	in->at_exit = !ret;
+	return ret;
 }
 
 int hp_inject__scratch(struct hp_inject *in, const void *data, size_t len, uint64_t *address)
@@ -245,45 +281,68 @@ int hp_inject__scratch(struct hp_inject *in, const void *data, size_t len, uint6
 	if (len > SCRATCH_BYTES)
 		return -ENAMETOOLONG;
 	*address = (in->call.frame_address - len) & ~7ull;
+	if (*address < in->written)
+		in->written = *address;
 	return hp_memory__write(in->pid, *address, data, len);
 }
 
-/* Only what was changed: pages of the stack that nobody has used yet shall not be taken for this. */
-static int restore_stack(const struct hp_inject *in)
+/*
+ * Where functions of the process began to write is not known. Only what they changed is put back:
+ * pages of the stack that nobody has used yet shall not be taken for this.
+ */
+static uint64_t first_changed(const struct hp_inject *in)
 {
-	_cleanup_free_ uint8_t *now = malloc(in->saved_len);
-	size_t from = 0, to = in->saved_len;
+	size_t len = stack_end(in) - in->saved_from, from = 0;
+	_cleanup_free_ uint8_t *now = malloc(len);
 
-	if (!now || hp_memory__read(in->pid, in->saved_at, now, in->saved_len))
-		return hp_memory__write(in->pid, in->saved_at, in->saved, in->saved_len);
-	while (from < to && now[from] == in->saved[from])
+	if (!in->called)
+		return in->written;
+	if (!now || hp_memory__read(in->pid, in->saved_from, now, len))
+		return in->saved_from;
+	while (from < len && now[from] == saved_of(in, in->saved_from)[from])
 		from++;
-	while (to > from && now[to - 1] == in->saved[to - 1])
-		to--;
-	return hp_memory__write(in->pid, in->saved_at + from, in->saved + from, to - from);
+	return in->saved_from + from;
 }
 
-/*
- * Back to a stop of the kind that hp_stop__begin() left, so that the kernel itself decides about
- * the interrupted system call when the thread is let go.
- */
-static int leave(struct hp_inject *in)
+static int restore_stack(const struct hp_inject *in)
+{
+	uint64_t from = first_changed(in);
+
+	return hp_memory__write(in->pid, from, saved_of(in, from), stack_end(in) - from);
+}
+
+/* Another stop of the kind that hp_stop__begin() left, which was asked for. */
+static int run_to_event(struct hp_inject *in)
 {
 	int status = 0, ret;
 
-	ret = hp_arch_call__restore_xstate(&in->call, in->tid);
+	if (ptrace(PTRACE_CONT, in->tid, 0, 0))
+		return -errno;
+	ret = hp_tracer__wait(in->tid, hp_now_ns() + CALL_TIMEOUT, false, &status);
+	if (!ret && !hp_stop__is_event(status))
+		ret = -EPROTO;
+	return ret;
+}
+
+/*
+ * Back to where the kernel itself decides about the interrupted system call when the thread is let
+ * go. That is so where hp_stop__begin() left it, and as well where a system call ends: being
+ * detached, it looks for signals once more before it goes on (__ptrace_unlink(), then
+ * arch_do_signal_or_restart() with our registers for those of a call that just ended).
+ */
+static int leave(struct hp_inject *in)
+{
+	int ret = in->called ? hp_arch_call__restore_xstate(&in->call, in->tid) : 0;
+
 	if (ptrace(PTRACE_SETSIGMASK, in->tid, sizeof(in->sigmask), &in->sigmask))
 		ret = ret ?: -errno;
 	/* First, so that not one instruction is run between this stop and the next. */
-	if (ptrace(PTRACE_INTERRUPT, in->tid, 0, 0))
+	if (!in->at_exit && ptrace(PTRACE_INTERRUPT, in->tid, 0, 0))
 		ret = ret ?: -errno;
 	ret = ret ?: hp_arch__set_regs(in->tid, &in->call.original);
 	ret = ret ?: restore_stack(in);
-	if (!ret && ptrace(PTRACE_CONT, in->tid, 0, 0))
-		ret = -errno;
-	ret = ret ?: hp_tracer__wait(in->tid, hp_now_ns() + CALL_TIMEOUT, false, &status);
-	if (!ret && !hp_stop__is_event(status))
-		ret = -EPROTO;
+	if (!ret && !in->at_exit)
+		ret = run_to_event(in);
 	return ret;
 }
 

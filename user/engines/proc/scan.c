@@ -49,9 +49,12 @@ bool hp_scan__words_are_outside(const uint64_t *words, size_t len, const struct 
 			return false;
 		if (words[at] < low || words[at] > high)
 			continue;
-		/* A call may be the last instruction: the address behind it is the end. */
+		/*
+		 * A call may be the last instruction: the address behind it is the end. None is
+		 * before the first one: that address is a pointer to the function.
+		 */
 		for (size_t i = 0; i < count; i++)
-			if (words[at] >= ranges[i].start && words[at] <= ranges[i].end)
+			if (words[at] > ranges[i].start && words[at] <= ranges[i].end)
 				return false;
 	}
 	return true;
@@ -60,13 +63,16 @@ bool hp_scan__words_are_outside(const uint64_t *words, size_t len, const struct 
 bool hp_scan__is_outside(const struct hp_scan *scan, const struct hp_thread *thread,
 			 const struct hp_range *ranges, size_t count)
 {
-	uint64_t sp = hp_arch__sp(&thread->regs);
+	uint64_t sp = hp_arch__sp(&thread->regs), ip = hp_arch__ip(&thread->regs);
 	uint64_t end = thread->tid == scan->pid ? scan->main_stack_end
 						: hp_arch__thread_pointer(&thread->regs);
 	const uint64_t *registers;
 	size_t len = hp_arch__words(&thread->regs, &registers);
 	_cleanup_free_ uint64_t *words = NULL;
 
+	for (size_t i = 0; i < count; i++)
+		if (ip >= ranges[i].start && ip < ranges[i].end)
+			return false;
 	end &= ~7ull;
 	if (sp % sizeof(*words) || sp >= end || end - sp > MAX_BYTES ||
 	    !hp_scan__words_are_outside(registers, len, ranges, count))

@@ -148,6 +148,8 @@ static int seize(struct hp_stop *stop, pid_t tid, struct hp_error *err)
 		return fail_seize(stop->pid, tid, ret, err);
 	}
 	stop->threads[stop->count++] = (struct hp_thread){ .tid = tid, .seized = true };
+	if (!stop->since_ns)
+		stop->since_ns = hp_now_ns();
 	ptrace(PTRACE_INTERRUPT, tid, 0, 0);
 	return 0;
 }
@@ -245,7 +247,6 @@ int hp_stop__begin(struct hp_stop **out, struct hp_tracer *tracer, pid_t pid, ui
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	dir = opendir(path);
 	hp_tracer__begin_stop(tracer, dir ? count_threads(dir) : 0);
-	stop->since_ns = hp_now_ns();
 	ret = dir ? stop_all(stop, dir, deadline, err)
 		  : hp_fail(err, HP_E_PROC_GONE, "process %d has ended", pid);
 	if (ret) {
@@ -302,7 +303,7 @@ static void let_go_running(struct hp_stop *stop, pid_t tid, uint64_t deadline)
 
 uint64_t hp_stop__end(struct hp_stop *stop)
 {
-	uint64_t since = stop->since_ns, until;
+	uint64_t since, until;
 
 	for (size_t i = 0; i < stop->count; i++) {
 		struct hp_thread *thread = &stop->threads[i];
@@ -315,6 +316,7 @@ uint64_t hp_stop__end(struct hp_stop *stop)
 			thread->stopped = false;
 	}
 	until = hp_now_ns();
+	since = stop->since_ns ?: until;
 	for (size_t i = 0; i < stop->count; i++)
 		if (stop->threads[i].seized && !stop->threads[i].stopped)
 			let_go_running(stop, stop->threads[i].tid, until + LET_GO_NS);
