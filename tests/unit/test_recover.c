@@ -53,10 +53,11 @@ static void only_halfway_work_of_a_dead_loader_is_undone(void **state)
 /* Of a hotfix for processes: what is by half goes, what is whole stays, whoever lives or died. */
 static void processes_keep_what_is_whole(void **state)
 {
-	for (unsigned int bits = 0; bits < 1u << 4; bits++) {
+	for (unsigned int bits = 0; bits < 1u << 5; bits++) {
 		struct hp_recover_facts f = {
 			.this_boot = bits & 1,
 			.loader_alive = bits & 2,
+			.unseen = { bits & 16 ? 'x' : '\0' },
 			.whole = bits & 4 ? 3 : 0,
 			.half = bits & 8 ? 1 : 0,
 		};
@@ -71,7 +72,7 @@ static void processes_keep_what_is_whole(void **state)
 				wanted = HP_RECOVER_WAIT;
 			else if (f.this_boot && f.half)
 				wanted = HP_RECOVER_UNDO;
-			else if (f.this_boot && f.whole)
+			else if (f.this_boot && (f.whole || f.unseen[0]))
 				wanted = HP_RECOVER_KEEP;
 			assert_int_equal(hp_recover__decide(&entry, &f, why, sizeof(why)), wanted);
 			assert_true(why[0]);

@@ -145,5 +145,6 @@ bool hp_journal_entry__this_boot(const struct hp_journal_entry *entry)
 	char boot_id[sizeof(entry->boot_id)];
 
 	read_boot_id(boot_id, sizeof(boot_id));
-	return !strcmp(entry->boot_id, boot_id);
+	/* Without /proc nobody knows, and what may be there is not forgotten. */
+	return !*boot_id || !strcmp(entry->boot_id, boot_id);
 }

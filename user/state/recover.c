@@ -26,8 +26,12 @@ static void look_at_processes(const struct hp_journal_entry *entry, struct hp_re
 	if (hp_build_id__parse(&id, entry->build_id) ||
 	    hp_proc_survey__make(&survey, entry->file, &id, &err)) {
 		hp_debug("%s: %s", entry->hotfix, err.message);
+		snprintf(facts->unseen, sizeof(facts->unseen), "%.190s", err.message);
 		return;
 	}
+	if (survey.unreadable)
+		snprintf(facts->unseen, sizeof(facts->unseen), "%zu mapping%s may not be looked at",
+			 survey.unreadable, survey.unreadable == 1 ? "" : "s");
 	facts->whole = survey.whole;
 	facts->half = survey.half_count;
 	hp_proc_survey__free(&survey);
@@ -69,6 +73,10 @@ static enum hp_recover_action decide_processes(const struct hp_journal_entry *en
 	if (facts->whole) {
 		snprintf(why, size, "applied to %zu process%s", facts->whole,
 			 facts->whole == 1 ? "" : "es");
+		return HP_RECOVER_KEEP;
+	}
+	if (facts->unseen[0]) {
+		snprintf(why, size, "who has it cannot be seen: %s", facts->unseen);
 		return HP_RECOVER_KEEP;
 	}
 	snprintf(why, size, "no process has it");

@@ -23,7 +23,8 @@ struct hp_recover_facts {
 	bool loaded;	 /* and a module */
 	/* Of an entry of the proc engine: processes that have all of it, and a part. */
 	size_t whole, half;
-	bool same_file; /* the loaded module may be the one that was applied (srcversion) */
+	char unseen[200]; /* why there may be more of both; "": there are none */
+	bool same_file;	  /* the loaded module may be the one that was applied (srcversion) */
 };
 
 /* Find the facts for @entry on this host. */

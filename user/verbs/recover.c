@@ -79,14 +79,17 @@ static int undo_in_processes(struct hp_journal *journal, struct hp_recovery *r, 
 }
 
 static int recover_processes(struct hp_journal *journal, struct hp_recovery *r, uint64_t budget,
-			     size_t whole)
+			     const struct hp_recover_facts *facts)
 {
+	size_t whole = facts->whole;
 	int ret = 0;
 
 	if (r->action == HP_RECOVER_UNDO)
 		ret = undo_in_processes(journal, r, budget, &whole);
 	if (ret)
 		return ret;
+	if (facts->unseen[0])
+		return hp_fail(&r->err, HP_E_PROC_SEARCH, "%s", facts->unseen);
 	if (!whole)
 		return hp_process_journal__forget(journal, &r->entry, &r->err);
 	return r->entry.phase == HP_PHASE_APPLIED
@@ -107,7 +110,7 @@ static void recover_one(struct hp_journal *journal, struct hp_recovery *r, uint6
 	if (!strcmp(r->entry.engine, "proc")) {
 		struct hp_journal_entry found = r->entry;
 
-		r->done = !recover_processes(journal, r, budget, facts.whole) &&
+		r->done = !recover_processes(journal, r, budget, &facts) &&
 			  r->action != HP_RECOVER_KEEP;
 		r->entry = found;
 		return;

@@ -14,7 +14,7 @@ static bool has_id(struct hp_proc *proc, const struct hp_build_id *id)
 
 /* The hotfix from its file, else from a process that maps it; NULL when there is neither. */
 static int open_hotfix(struct hp_proc **out, const char *path, const struct hp_build_id *id,
-		       struct hp_error *err)
+		       size_t *unreadable, struct hp_error *err)
 {
 	struct hp_processes mapping;
 	int ret;
@@ -28,6 +28,7 @@ static int open_hotfix(struct hp_proc **out, const char *path, const struct hp_b
 	ret = hp_processes__find(&mapping, id, NULL, 0, HP_PROCESSES_AUTO, err);
 	if (ret)
 		return ret;
+	*unreadable = mapping.unreadable;
 	for (size_t i = 0; i < mapping.count && !*out; i++) {
 		const struct hp_map map = { .start = mapping.items[i].start,
 					    .end = mapping.items[i].end };
@@ -60,7 +61,7 @@ int hp_proc_survey__make(struct hp_proc_survey *out, const char *path, const str
 	int ret;
 
 	memset(out, 0, sizeof(*out));
-	ret = open_hotfix(&out->proc, path, id, err);
+	ret = open_hotfix(&out->proc, path, id, &out->unreadable, err);
 	if (ret || !out->proc)
 		return ret;
 	/*
@@ -69,6 +70,7 @@ int hp_proc_survey__make(struct hp_proc_survey *out, const char *path, const str
 	 */
 	ret = hp_processes__find(&found, &hp_hotfix__meta(hp_proc__hotfix(out->proc))->target_id,
 				 NULL, 0, HP_PROCESSES_AUTO, err);
+	out->unreadable = found.unreadable;
 	for (size_t i = 0; i < found.count && !ret; i++) {
 		struct hp_error gone = { 0 };
 		struct hp_proc_look look;
@@ -101,6 +103,9 @@ int hp_proc_survey__count(const struct hp_build_id *id, size_t *count, struct hp
 	int ret = hp_processes__find(&found, id, NULL, 0, HP_PROCESSES_AUTO, err);
 
 	*count = ret ? 0 : found.count;
+	if (!ret && found.unreadable)
+		ret = hp_fail(err, HP_E_PROC_SEARCH, "%zu mapping%s may not be looked at",
+			      found.unreadable, found.unreadable == 1 ? "" : "s");
 	hp_processes__free(&found);
 	return ret;
 }

@@ -11,7 +11,8 @@ struct hp_proc_survey {
 	struct hp_proc *proc;	 /* the hotfix, for a revert; NULL when no process has it */
 	struct hp_process *half; /* processes where an apply or a revert was cut short */
 	size_t half_count;
-	size_t whole; /* processes that have all of it */
+	size_t unreadable; /* mappings that could not be looked at: there may be more of both */
+	size_t whole;	   /* processes that have all of it */
 };
 
 /*
