@@ -59,6 +59,7 @@ int hp_process_row__look(struct hp_proc *proc, struct hp_process_row *row, struc
 	row->state = look.state;
 	row->record.error = look.error;
 	row->hotfix_file = look.file;
+	row->hotfix_bias = look.hotfix_bias;
 	if (!row->targets)
 		row->targets = calloc(count, sizeof(*row->targets));
 	for (size_t i = 0; row->targets && i < count; i++)

@@ -43,6 +43,7 @@ struct hp_process_row {
 	struct hp_outcome_record record;
 	enum hp_proc_state state;
 	struct hp_proc_file hotfix_file; /* inode 0: the hotfix is not mapped */
+	uint64_t hotfix_bias;		 /* where it is: what is added to its link addresses */
 	struct hp_process_target
 		*targets; /* one for each forward attach, owned; NULL: not looked at */
 };

@@ -130,6 +130,10 @@ static void print_details(const struct hp_processes_report *report, FILE *out)
 		const struct hp_process_row *row = &report->rows[r];
 		pid_t pid = row->record.process.pid;
 
+		/* gdb knows what the dynamic linker knows, and no more. */
+		if (report->action == HP_ACTION_STATUS && row->hotfix_file.inode)
+			fprintf(out, "For gdb -p %d: add-symbol-file %s -o 0x%" PRIx64 "\n", pid,
+				row->hotfix_file.path, row->hotfix_bias);
 		for (size_t t = 0; row->targets && t < meta->forward_count; t++) {
 			const struct hp_process_target *target = &row->targets[t];
 
