@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 
 #include "base/log.h"
@@ -35,18 +36,25 @@ static int64_t call(struct hp_attempt *a, long nr, uint64_t p, uint64_t q, uint6
 	return ret ? ret : result;
 }
 
-static bool is_our_file(struct hp_attempt *a, int64_t fd)
+/* What the process opened: is it our copy, and may its code run from there? */
+static int check_opened(struct hp_attempt *a, int64_t fd)
 {
 	const struct stat *ours = &a->proc->staged_stat;
+	struct statvfs fs;
 	struct stat theirs;
 	char name[64];
 
 	snprintf(name, sizeof(name), "/proc/%d/fd/%d", a->process->pid, (int)fd);
-	return !stat(name, &theirs) && theirs.st_dev == ours->st_dev &&
-	       theirs.st_ino == ours->st_ino;
+	if (stat(name, &theirs) || theirs.st_dev != ours->st_dev || theirs.st_ino != ours->st_ino)
+		return -ENOENT;
+	/* It may be mounted so for hotproof, for the process, or for both. */
+	return !statvfs(name, &fs) && (fs.f_flag & ST_NOEXEC) ? -EACCES : 0;
 }
 
-/* The staged copy, opened by the process; -ENOENT when that path is no such file over there. */
+/*
+ * The staged copy, opened by the process; -ENOENT when that path is no such file over there, -EACCES when it
+ * is mounted noexec.
+ */
 static int64_t open_staged(struct hp_attempt *a)
 {
 	const char *path = a->proc->staged;
@@ -58,10 +66,11 @@ static int64_t open_staged(struct hp_attempt *a)
 	if (ret)
 		return ret;
 	fd = call(a, SYS_openat, (uint64_t)AT_FDCWD, address, O_RDONLY | O_CLOEXEC, 0, 0, 0);
-	if (fd < 0 || is_our_file(a, fd))
+	ret = fd < 0 ? 0 : check_opened(a, fd);
+	if (!ret)
 		return fd;
 	call(a, SYS_close, (uint64_t)fd, 0, 0, 0, 0, 0);
-	return -ENOENT;
+	return ret;
 }
 
 /* A file in the process's own memory, filled by us. */
@@ -251,7 +260,7 @@ int hp_load__map(struct hp_attempt *a, struct hp_binding *binding, struct hp_err
 	int64_t fd = open_staged(a), ret;
 
 	if (fd < 0 && fd != -ESRCH) {
-		hp_info("process %d cannot open %s (%s): a memfd instead", a->process->pid,
+		hp_info("process %d cannot map %s (%s): a memfd instead", a->process->pid,
 			a->proc->staged, strerror((int)-fd));
 		fd = open_memfd(a);
 	}
