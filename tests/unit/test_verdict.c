@@ -166,6 +166,10 @@ static void sentences(void **state)
 	check(&e, HP_VERDICT_BROKEN,
 	      "4 calls ran the old body and none the replacement, "
 	      "though every task has switched");
+	e.observed = false;
+	check(&e, HP_VERDICT_STALE,
+	      "4 calls ran the old body; how many were redirected is not known");
+	e.observed = true;
 	e.redirected = 6;
 	check(&e, HP_VERDICT_STALE, "4 calls ran the old body, 6 redirected");
 	e.stale_at_most = true;

@@ -91,6 +91,11 @@ static enum hp_verdict decide_by_stale_calls(const struct hp_evidence *e, struct
 			   "%s%" PRIu64 " call%s ran the old body and none the replacement, "
 			   "though every task has switched",
 			   at_most, CALLS(e->stale));
+	if (!e->observed && !e->redirected)
+		return say(reason, HP_VERDICT_STALE,
+			   "%s%" PRIu64 " call%s ran the old body; how many were redirected is not "
+			   "known",
+			   at_most, CALLS(e->stale));
 	return say(reason, HP_VERDICT_STALE,
 		   "%s%" PRIu64 " call%s ran the old body, %" PRIu64 " redirected", at_most,
 		   CALLS(e->stale), e->redirected);
