@@ -25,6 +25,7 @@
 static void test_words(void **state)
 {
 	const struct hp_range ranges[] = { { 0x1000, 0x1100, "a" }, { 0x3000, 0x3010, "b" } };
+	const struct hp_scan scan = { .hidden = { 0x5000, 0x6000, NULL } };
 	/* The first byte's address is a pointer to the function, and of no return. */
 	const struct {
 		uint64_t word;
@@ -34,16 +35,41 @@ static void test_words(void **state)
 		{ 0x1001, false }, { 0x1100, false }, /* behind a call that is the last instruction */
 		{ 0x1101, true },  { 0x2000, true },  { 0x3000, true },
 		{ 0x3010, false }, { 0x3011, true },  { UINT64_MAX, true },
+		{ 0x4fff, true },  { 0x5000, false }, { 0x6000, true },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		uint64_t words[] = { 1, 2, cases[i].word, 3 };
 
-		assert_int_equal(hp_scan__words_are_outside(words, 4, ranges, 2), cases[i].outside);
+		assert_int_equal(hp_scan__words_are_outside(&scan, words, 4, ranges, 2),
+				 cases[i].outside);
 		/* The last one too, and no word further. */
-		assert_int_equal(hp_scan__words_are_outside(words, 3, ranges, 2), cases[i].outside);
-		assert_true(hp_scan__words_are_outside(words, 2, ranges, 2));
+		assert_int_equal(hp_scan__words_are_outside(&scan, words, 3, ranges, 2),
+				 cases[i].outside);
+		assert_true(hp_scan__words_are_outside(&scan, words, 2, ranges, 2));
 	}
+}
+
+/* Where return addresses may be hidden: in the page of uprobes, or where that would come to be. */
+static void test_hidden(void **state)
+{
+	struct hp_map items[] = {
+		{ .start = 0x1000, .end = 0x2000, .path = "/some/file" },
+		{ .start = 0x7ff000000000, .end = 0x7ff000001000, .path = "[stack]" },
+		{ .start = 0xffffffffff600000, .end = 0xffffffffff601000, .path = "[vsyscall]" },
+		{ .start = 0x7fffffffe000, .end = 0x7ffffffff000, .path = "[uprobes]" },
+	};
+	struct hp_maps maps = { .items = items, .count = 3 };
+	struct hp_scan scan;
+
+	hp_scan__prepare(&scan, 1, &maps);
+	assert_int_equal(scan.main_stack_end, 0x7ff000001000);
+	assert_int_equal(scan.hidden.start, 0x7ff000001000);
+	assert_int_equal(scan.hidden.end, 1ull << 47);
+	maps.count = 4;
+	hp_scan__prepare(&scan, 1, &maps);
+	assert_int_equal(scan.hidden.start, 0x7fffffffe000);
+	assert_int_equal(scan.hidden.end, 0x7ffffffff000);
 }
 
 /* In every thread of the process: the function that is asked for, or another one, and asleep. */
@@ -207,6 +233,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_hidden),
 		cmocka_unit_test(test_stacks),
 		cmocka_unit_test(test_other_stacks),
 	};

@@ -18,6 +18,8 @@
 struct hp_scan {
 	pid_t pid;
 	uint64_t main_stack_end; /* 0: not known */
+	/* Return addresses in here hide others: the kernel keeps those while a uretprobe waits. */
+	struct hp_range hidden;
 };
 
 void hp_scan__prepare(struct hp_scan *scan, pid_t pid, const struct hp_maps *maps);
@@ -27,7 +29,7 @@ bool hp_scan__is_outside(const struct hp_scan *scan, const struct hp_thread *thr
 			 const struct hp_range *ranges, size_t count);
 
 /* The rule itself: @words are what is on the stack, or in registers. */
-bool hp_scan__words_are_outside(const uint64_t *words, size_t len, const struct hp_range *ranges,
-				size_t count);
+bool hp_scan__words_are_outside(const struct hp_scan *scan, const uint64_t *words, size_t len,
+				const struct hp_range *ranges, size_t count);
 
 #endif
