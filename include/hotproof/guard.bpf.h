@@ -13,7 +13,8 @@
  *		return HP_GUARD_PASS;
  *	}
  *
- * Compiled with clang -g -O2 -target bpf and applied with 'hotproof apply FILE.bpf.o'. The code is
+ * Compiled with clang -g -O2 -mcpu=v3 -target bpf (without v3 a call that is out of scope takes a few
+ * instructions more) and applied with 'hotproof apply FILE.bpf.o'. The code is
  * asked only about calls in scope, and says what it would do: scope, dry run, expiry and counts are
  * this header's, and the loader's to change. While the way back is tested (hotproof-guard(1)) it is
  * asked twice. It may use maps and helpers as any program of its kind; types of the kernel come from
@@ -121,10 +122,10 @@ struct task_struct___hp {
 
 static __always_inline struct hp_guard_counters *hp_guard_own_counters(void)
 {
-	__u64 stack;
+	register __u64 stack asm("r1");
 
 	/* The half of the address that differs; clang knows no such registers without -mcpu=v3. */
-	asm volatile("w1 = w10\n\t%0 = r1" : "=r"(stack) : : "r1");
+	asm volatile("w1 = w10" : "=r"(stack));
 	return &hp_guard_counters[HP_GUARD_SHARD(stack)];
 }
 
@@ -172,22 +173,18 @@ static __always_inline int hp_guard_holds(void *ctx, const struct hp_guard_cond 
 		return -1;
 	if (cond->steps && hp_guard_load_field(cond, &value))
 		return -1;
-	value = (value << (cond->left & 63) & cond->mask) - cond->low;
-	return (value <= cond->span) != cond->outside;
+	return (((value - cond->low) & cond->mask) <= cond->span) != cond->outside;
 }
 
-/* The rule that @word says, found each time: what is kept over a helper's call needs a register of its own. */
+/* The rule that @word says. */
 static __always_inline const struct hp_guard_rule *hp_guard_rule_of(__u64 word)
 {
-	asm volatile("" : "+r"(word));
-	return &hp_guard_patch.rules[(word & HP_GUARD_WORD_RULE) != 0];
+	return (const void *)((const char *)hp_guard_patch.rules + (word & HP_GUARD_WORD_RULE));
 }
 
 /* Do the conditions of the rule hold? One that cannot be decided does not. */
-static __attribute__((noinline)) int hp_guard_conditions_hold(void *ctx, __u64 word)
+static __always_inline int hp_guard_conditions_hold(void *ctx, const struct hp_guard_rule *rule)
 {
-	const struct hp_guard_rule *rule = hp_guard_rule_of(word);
-
 	for (__u32 i = 0; i < HP_GUARD_CONDS && i < rule->cond_count; i++) {
 		int ret = hp_guard_holds(ctx, &rule->conds[i]);
 
@@ -222,19 +219,17 @@ static __always_inline int hp_guard_is_program(const struct hp_guard_rule *rule,
 	return inode->i_ino == rule->exe_inode && inode->i_sb->s_dev == rule->exe_dev;
 }
 
-/* Whose call it is, and with which arguments: the rule has @flags. */
-static __always_inline int hp_guard_is_in_scope(void *ctx, __u64 word, __u64 flags)
+/* Whose call it is, and with which arguments. */
+static __attribute__((noinline)) int
+hp_guard_is_in_scope(void *ctx, const struct hp_guard_rule *rule, __u32 flags)
 {
-	const struct hp_guard_rule *rule;
 	struct task_struct___hp *task;
 
 	if ((flags & HP_GUARD_BY_CGROUP) &&
-	    bpf_get_current_ancestor_cgroup_id((int)hp_guard_rule_of(word)->cgroup_level) !=
-		    hp_guard_rule_of(word)->cgroup_id)
+	    bpf_get_current_ancestor_cgroup_id((int)rule->cgroup_level) != rule->cgroup_id)
 		return 0;
 	if (flags & (HP_GUARD_BY_UID | HP_GUARD_BY_PERCENT | HP_GUARD_BY_EXE)) {
 		task = (struct task_struct___hp *)bpf_get_current_task_btf();
-		rule = hp_guard_rule_of(word);
 		if ((flags & HP_GUARD_BY_UID) && !hp_guard_is_user(rule, task))
 			return 0;
 		if ((flags & HP_GUARD_BY_PERCENT) &&
@@ -243,18 +238,17 @@ static __always_inline int hp_guard_is_in_scope(void *ctx, __u64 word, __u64 fla
 		if ((flags & HP_GUARD_BY_EXE) && !hp_guard_is_program(rule, task))
 			return 0;
 	}
-	return !(flags & HP_GUARD_BY_ARG) || hp_guard_conditions_hold(ctx, word);
+	return !(flags & HP_GUARD_BY_ARG) || hp_guard_conditions_hold(ctx, rule);
 }
 
 /* The rule that may hold next, tried on the calls of those who test it: not by chance. */
-static __attribute__((noinline)) int hp_guard_test_rule(void *ctx, __u64 word)
+static __attribute__((noinline)) int hp_guard_test_rule(void *ctx, const struct hp_guard_rule *rule)
 {
-	const struct hp_guard_rule *rule = hp_guard_rule_of(word);
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 
 	if (tgid != rule->testers[0] && tgid != rule->testers[1])
 		return 0;
-	if (hp_guard_is_in_scope(ctx, word, rule->flags & ~(__u32)HP_GUARD_BY_PERCENT) &&
+	if (hp_guard_is_in_scope(ctx, rule, rule->flags & ~(__u32)HP_GUARD_BY_PERCENT) &&
 	    hp_guard_code(ctx) < 0)
 		__sync_fetch_and_add(&hp_guard_own_counters()->tested, 1);
 	return 0;
@@ -337,11 +331,12 @@ static __always_inline int hp_guard_decide(void *ctx, const struct hp_guard_rule
 #define HP_GUARD_IS_IN	2
 
 /* A call that is in scope, or all are counted: by call site, caller, and time. */
-static __attribute__((noinline)) int hp_guard_answer(void *ctx, __u64 word, __u32 how)
+static __attribute__((noinline)) int hp_guard_answer(void *ctx, const struct hp_guard_rule *rule,
+						     __u64 word, __u32 how)
 {
-	const struct hp_guard_rule *rule = hp_guard_rule_of(word);
 	struct hp_guard_counters *c = hp_guard_own_counters();
-	int enforce = (word & HP_GUARD_WORD_STATE) == HP_GUARD_ENFORCE, value = 0;
+	int enforce = (word & HP_GUARD_WORD_STATE) == HP_GUARD_ENFORCE * HP_GUARD_WORD_STEP,
+	    value = 0;
 	struct hp_guard_site_calls *site;
 	__u64 now = 0;
 
@@ -374,24 +369,91 @@ static __attribute__((noinline)) int hp_guard_answer(void *ctx, __u64 word, __u3
 	return -(int)((__u32)-value & 0xfff);
 }
 
+/* The call as a whole. It reads the word itself, and decides by no other. */
+static __attribute__((noinline)) int hp_guard_look(void *ctx, __u32 how)
+{
+	__u64 word = *(volatile __u64 *)&hp_guard_patch.word;
+	const struct hp_guard_rule *rule = hp_guard_rule_of(word);
+
+	if (word & HP_GUARD_WORD_TEST)
+		hp_guard_test_rule(ctx, hp_guard_rule_of(word ^ HP_GUARD_WORD_RULE));
+	if (!(word & HP_GUARD_WORD_STATE))
+		return 0;
+	if (hp_guard_is_in_scope(ctx, rule, rule->flags))
+		how |= HP_GUARD_IS_IN;
+	else if (!(rule->flags & HP_GUARD_ALL_SITES))
+		return 0;
+	return hp_guard_answer(ctx, rule, word, how);
+}
+
+/* In the order in which they are asked: each is above all that come behind it. */
+#define HP_GUARD_IS_WAY(word, which)                   \
+	({                                             \
+		asm volatile("" : "+r"(word));         \
+		(__u32)(word) >= HP_GUARD_WAY_##which; \
+	})
+
 /*
- * @lsm: it is an LSM program, for its call sites. What a call out of scope does not need is in functions of its
- * own, and finds all in @word again: each register that is kept here costs every call a push and a pop.
+ * A place of its own in the program, so that no jump goes to another jump: nothing, which is nowhere
+ * else the same. (The text must be empty: the kernel refuses two lines at one instruction.)
+ */
+#define HP_GUARD_OWN_BLOCK() asm volatile("" : : "i"(__COUNTER__))
+
+/*
+ * A call that is out of scope goes no further than here: it is counted, and one limit says so. What
+ * that takes is counted in instructions (docs/benchmarks.md); so ctx is kept on the stack, which takes
+ * one less than a register of its own, what is compared with comes in the word, and the limits that
+ * take most are asked for first. @lsm: it is an LSM program, for its call sites.
  */
 static __always_inline int hp_guard_run(void *ctx, int lsm)
 {
 	__u64 word = *(volatile __u64 *)&hp_guard_patch.word;
-	__u32 how = lsm ? HP_GUARD_IS_LSM : 0;
+	struct task_struct___hp *task;
+	void *volatile kept = ctx;
 
 	__sync_fetch_and_add(&hp_guard_own_counters()->calls, 1);
-	if (word & HP_GUARD_WORD_TEST)
-		hp_guard_test_rule(ctx, word ^ HP_GUARD_WORD_RULE);
-	if (!(word & HP_GUARD_WORD_STATE))
-		return 0;
-	if (hp_guard_is_in_scope(ctx, word, word >> HP_GUARD_WORD_FLAGS))
-		return hp_guard_answer(ctx, word, how | HP_GUARD_IS_IN);
-	if (word & HP_GUARD_ALL_SITES * HP_GUARD_WORD_FLAG)
-		return hp_guard_answer(ctx, word, how);
+	if (HP_GUARD_IS_WAY(word, EXE)) {
+		task = (struct task_struct___hp *)bpf_get_current_task_btf();
+		if ((__u32)task->mm->exe_file->f_inode->i_ino != (__u32)(word >> 32))
+			goto out;
+		HP_GUARD_OWN_BLOCK();
+	} else if (HP_GUARD_IS_WAY(word, CGROUP)) {
+		int level = word & HP_GUARD_WORD_LEVEL;
+
+		if ((__u32)bpf_get_current_ancestor_cgroup_id(level) != (__u32)(word >> 32))
+			goto out;
+		HP_GUARD_OWN_BLOCK();
+	} else if (HP_GUARD_IS_WAY(word, ARG)) {
+		const struct hp_guard_cond *cond;
+		__u64 value = 0;
+
+		/* As hp_guard_rule_of(), in the register that the word was in. */
+		word &= HP_GUARD_WORD_RULE;
+		asm volatile("%0 += %1" : "+r"(word) : "r"(&hp_guard_patch));
+		cond = ((const struct hp_guard_patch *)word)->rules[0].conds;
+
+		/* It has such an argument: the loader looked. */
+		bpf_get_func_arg(kept, cond->arg, &value);
+		if (((value - cond->low) & cond->mask) > cond->span) {
+			if (!cond->outside)
+				goto out;
+			HP_GUARD_OWN_BLOCK();
+		} else {
+			if (cond->outside)
+				goto out;
+			HP_GUARD_OWN_BLOCK();
+		}
+	} else if (HP_GUARD_IS_WAY(word, UID)) {
+		task = (struct task_struct___hp *)bpf_get_current_task_btf();
+		if (task->cred->uid.val != (__u32)(word >> 32))
+			goto out;
+		HP_GUARD_OWN_BLOCK();
+	} else if (!HP_GUARD_IS_WAY(word, WHOLE)) {
+		goto out;
+	}
+	return hp_guard_look(kept, lsm ? HP_GUARD_IS_LSM : 0);
+out:
+	HP_GUARD_OWN_BLOCK();
 	return 0;
 }
 

@@ -12,7 +12,7 @@
 #endif
 
 #define HP_GUARD_MAGIC	 0x64726167746f6870ull /* "hpotgard" */
-#define HP_GUARD_VERSION 3
+#define HP_GUARD_VERSION 4
 
 #define HP_GUARD_NAME_MAX     48
 #define HP_GUARD_FUNCTION_MAX 128
@@ -45,23 +45,35 @@ enum hp_guard_kind {
 
 /*
  * The word that activates a guard, changed by one store: state, the rule that holds, whether the
- * other rule is being tested, the flags of the rule that holds, and in the upper half how often it
- * was changed. A call that is out of scope needs little more than this word.
+ * other rule is being tested, and the way that a call takes; in the upper half the key of that way. A
+ * call that is out of scope needs this word and little else.
  */
-#define HP_GUARD_WORD_STATE	 0x3ull
-#define HP_GUARD_WORD_RULE	 0x4ull
-#define HP_GUARD_WORD_TEST	 0x8ull
-#define HP_GUARD_WORD_FLAGS	 8			       /* how far the flags are shifted, */
-#define HP_GUARD_WORD_FLAG	 (1ull << HP_GUARD_WORD_FLAGS) /* and the first of them */
-#define HP_GUARD_WORD_GENERATION (1ull << 32)
+#define HP_GUARD_WORD_LEVEL 0xffull  /* of the group of HP_GUARD_WAY_CGROUP */
+#define HP_GUARD_WORD_STATE 0x300ull /* enum hp_guard_state, */
+#define HP_GUARD_WORD_STEP  0x100ull /* and the first of them */
+#define HP_GUARD_WORD_TEST  0x400ull
+#define HP_GUARD_WORD_RULE \
+	0x800ull /* the size of a rule: what is added to the address of the first */
+#define HP_GUARD_WORD_KEY (1ull << 32)
+
+/*
+ * The limit by which a call is found out of scope at once: what it compares differs from the key. One
+ * with the same lower half is looked at as a whole. They stand above all else in the word's lower half.
+ */
+#define HP_GUARD_WAY_WHOLE \
+	0x10000000u /* none; or all calls are counted; or a rule is being tested; off is below */
+#define HP_GUARD_WAY_UID    0x20000000u /* the one user */
+#define HP_GUARD_WAY_ARG    0x30000000u /* no key: the first condition, on an argument itself */
+#define HP_GUARD_WAY_CGROUP 0x40000000u /* cgroup_id */
+#define HP_GUARD_WAY_EXE    0x50000000u /* exe_inode */
 
 /*
  * A condition on an argument, or on a field that it leads to. All operators are the same question:
- * the value is shifted to the left, so that a narrow one wraps around where it ends, and masked; then
- * it holds if that lies in a range, or does not. A signed range is one that begins below zero.
+ * low is taken from the value, what is left is masked, so that a number of any width, signed or not,
+ * wraps around where it ends; then it holds if that is in the span, or is not.
  */
 struct hp_guard_cond {
-	__u64 mask; /* behind the shift */
+	__u64 mask; /* of the value's bits; low and span are in their place */
 	__u64 low;  /* the range: from here on, */
 	__u64 span; /* and so many more */
 	__u32 offset
@@ -69,9 +81,8 @@ struct hp_guard_cond {
 	__u8 arg;		  /* from 0 */
 	__u8 steps;		  /* 0: the argument itself */
 	__u8 size;		  /* bytes of the value: 1, 2, 4, 8 */
-	__u8 left;		  /* the shift */
 	__u8 outside;		  /* 1: it holds if the value is not in the range */
-	__u8 reserved[3];
+	__u8 reserved[4];
 	char text[HP_GUARD_TEXT_MAX]; /* as it was written */
 };
 
@@ -101,6 +112,7 @@ struct hp_guard_rule {
 	struct hp_guard_cond conds[HP_GUARD_CONDS];
 	char cgroup_path[HP_GUARD_PATH_MAX]; /* for people */
 	char exe_path[HP_GUARD_PATH_MAX];
+	char padding[792]; /* to HP_GUARD_WORD_RULE */
 };
 
 /* The patch map: an array with this one element, mapped by its writers. */

@@ -6,8 +6,11 @@
  *   freplace_cost until ID COMMAND…         seconds from the start of COMMAND until program ID answers another way
  *   freplace_cost attach ID FUNCTION FIX PIN  load, attach and pin with libbpf alone
  *
- * Programs are run by BPF_PROG_TEST_RUN, in batches that take turns; medians, less that of a program that does
- * nothing. A round is: the original, hotproof apply, the replacement, hotproof revert.
+ * Programs are run by BPF_PROG_TEST_RUN, in batches that take turns. It says whole nanoseconds: the program calls
+ * the function so often (call_work.h) that an eighth of one is seen. In each round they are loaded anew, at other addresses: where an emulator finds a
+ * program costs more than the call. A round is: the original, hotproof apply, the replacement, hotproof revert;
+ * its costs are medians, less that of a program that does nothing, and what is printed is the median of all
+ * rounds, and their range.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -20,11 +23,12 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "../fixtures/bpf/call_work.h"
 #include "base/clock.h"
 
 #define REPEAT	   20000
-#define BATCHES	   15
-#define MAX_VALUES 4000
+#define BATCHES	   9
+#define MAX_ROUNDS 100
 
 static void die(const char *what)
 {
@@ -32,7 +36,7 @@ static void die(const char *what)
 	exit(1);
 }
 
-/* One batch: nanoseconds a run, and what the program answered. */
+/* One batch: nanoseconds a run, without what the kernel does around it; and what the program answered. */
 static double run(int program, unsigned int repeat, unsigned int *answer)
 {
 	static unsigned char packet[64] = { [12] = 8, [14] = 0x45 };
@@ -46,11 +50,6 @@ static double run(int program, unsigned int repeat, unsigned int *answer)
 	return opts.duration;
 }
 
-struct values {
-	double of[MAX_VALUES];
-	size_t count;
-};
-
 static int by_size(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
@@ -58,10 +57,10 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double median(struct values *v)
+static double median(double *values, size_t count)
 {
-	qsort(v->of, v->count, sizeof(v->of[0]), by_size);
-	return v->count ? v->of[v->count / 2] : 0;
+	qsort(values, count, sizeof(*values), by_size);
+	return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 
 static int program_of(struct bpf_object *object, const char *name)
@@ -95,44 +94,86 @@ static void check(int program, unsigned int wanted)
 	}
 }
 
-static int cost(const char *path, const char *fix, int rounds)
+/* Take some room, so that what is loaded next is somewhere else. */
+static void load_padding(void)
 {
-	static struct values none, call, replaced, tail;
-	struct bpf_object *object = bpf_object__open_file(path, NULL);
-	int none_fd, call_fd, tail_fd, jumped_fd, zero = 0;
+	static struct bpf_insn insns[600];
+	size_t count = 2 + (size_t)rand() % 598;
+
+	for (size_t i = 0; i < count; i++)
+		insns[i] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_MOV | BPF_K };
+	insns[count - 1].code = BPF_JMP | BPF_EXIT;
+	if (bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "padding", "GPL", insns, count, NULL) < 0)
+		die("padding");
+}
+
+enum {
+	NONE,
+	CALL,
+	REPLACED,
+	TAIL,
+	KINDS
+};
+
+/* Medians of @count programs, in turns; less that of the first one. The second one calls CALLS times. */
+static void measure(const int *programs, double **costs, size_t count, size_t round)
+{
+	double of[KINDS][BATCHES], base = 0;
+
+	for (size_t i = 0; i < BATCHES; i++)
+		for (size_t p = 0; p < count; p++)
+			of[p][i] = run(programs[p], REPEAT, NULL);
+	base = median(of[0], BATCHES);
+	for (size_t p = 1; p < count; p++)
+		costs[p][round] = (median(of[p], BATCHES) - base) / (p == 1 ? CALLS : 1);
+}
+
+static void measure_round(const char *path, const char *fix, double cost[KINDS][MAX_ROUNDS],
+			  size_t round)
+{
+	struct bpf_object *object;
+	int programs[3], jumped, zero = 0;
 	struct bpf_prog_info info = { 0 };
 	__u32 len = sizeof(info);
-	double base;
 
+	load_padding();
+	object = bpf_object__open_file(path, NULL);
 	if (!object || bpf_object__load(object))
 		die(path);
-	none_fd = program_of(object, "hp_call_none");
-	call_fd = program_of(object, "hp_call");
-	tail_fd = program_of(object, "hp_call_tail");
-	jumped_fd = program_of(object, "hp_call_jumped");
-	if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(object, "hp_jumps"), &zero,
-				&jumped_fd, BPF_ANY) ||
-	    bpf_obj_get_info_by_fd(call_fd, &info, &len))
+	programs[0] = program_of(object, "hp_call_none");
+	programs[1] = program_of(object, "hp_call");
+	programs[2] = program_of(object, "hp_call_tail");
+	jumped = program_of(object, "hp_call_jumped");
+	if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(object, "hp_jumps"), &zero, &jumped,
+				BPF_ANY) ||
+	    bpf_obj_get_info_by_fd(programs[1], &info, &len))
 		die("the tail call");
-	check(tail_fd, XDP_PASS);
-	for (int round = 0; round < 2 * rounds; round++) {
-		struct values *ours = round % 2 ? &replaced : &call;
+	check(programs[1], XDP_PASS);
+	check(programs[2], XDP_PASS);
+	measure(programs, (double *[]){ NULL, cost[CALL], cost[TAIL] }, 3, round);
+	load_padding();
+	command("hotproof apply %s --prog id:%u --budget 600s --for 1ms >/dev/null 2>&1", fix,
+		info.id);
+	check(programs[1], XDP_TX);
+	measure(programs, (double *[]){ NULL, cost[REPLACED] }, 2, round);
+	command("hotproof revert %s --for 1ms >/dev/null 2>&1", "hp_fix_call", 0);
+	check(programs[1], XDP_PASS);
+	bpf_object__close(object);
+}
 
-		check(call_fd, round % 2 ? XDP_TX : XDP_PASS);
-		for (int i = 0; i < BATCHES; i++) {
-			none.of[none.count++] = run(none_fd, REPEAT, NULL);
-			ours->of[ours->count++] = run(call_fd, REPEAT, NULL);
-			tail.of[tail.count++] = run(tail_fd, REPEAT, NULL);
-		}
-		if (round % 2 == 0)
-			command("hotproof apply %s --prog id:%u --for 1ms >/dev/null 2>&1", fix,
-				info.id);
-		else
-			command("hotproof revert %s --for 1ms >/dev/null 2>&1", "hp_fix_call", 0);
+static int cost(const char *path, const char *fix, size_t rounds)
+{
+	static const char *const names[KINDS] = { "none", "call", "replaced", "tail" };
+	static double cost[KINDS][MAX_ROUNDS];
+
+	if (!rounds || rounds > MAX_ROUNDS)
+		return 2;
+	for (size_t round = 0; round < rounds; round++)
+		measure_round(path, fix, cost, round);
+	for (size_t kind = CALL; kind < KINDS; kind++) {
+		printf("%s %.2f", names[kind], median(cost[kind], rounds));
+		printf(" from %.2f to %.2f\n", cost[kind][0], cost[kind][rounds - 1]);
 	}
-	base = median(&none);
-	printf("none %.1f\ncall %.1f\nreplaced %.1f\ntail %.1f\n", base, median(&call) - base,
-	       median(&replaced) - base, median(&tail) - base);
 	return 0;
 }
 
@@ -192,7 +233,7 @@ static int attach(const char *id, const char *function, const char *fix, const c
 int main(int argc, char **argv)
 {
 	if (argc >= 4 && !strcmp(argv[1], "cost"))
-		return cost(argv[2], argv[3], argc > 4 ? atoi(argv[4]) : 5);
+		return cost(argv[2], argv[3], argc > 4 ? (size_t)atoi(argv[4]) : 10);
 	if (argc >= 4 && !strcmp(argv[1], "until"))
 		return until(argv[2], argv + 3);
 	if (argc == 6 && !strcmp(argv[1], "attach"))

@@ -3,14 +3,16 @@
  * What a guard adds to a call that is out of its scope, next to an fmod_ret program that does nothing,
  * and how long after the write to the patch map the last call is answered the old way:
  *
- *   guard_cost cost [-b BATCHES] [-n CALLS]   uid, cgroup, exe, arg: what each limit costs
+ *   guard_cost cost [-b BATCHES] [-n CALLS] [-p PLACES]   uid, cgroup, exe, arg: what each limit costs
  *   guard_cost flip [-b FLIPS]                with a thread on every CPU that does nothing but call
  *   guard_cost attach PIN                     seconds that it takes to attach the pinned program
  *
  * The functions are security hooks that take three system calls which nobody else makes here. On each of
- * them, in turn and many times over: nothing attached, the empty program, the guard; batches of calls, each
- * followed by one of a system call that nobody touches. The fastest tenth of the batches of a subject ends with
- * what counts. A machine's pace changes within seconds: only what takes turns can be compared.
+ * them, in turn: nothing attached, the empty program, the guard; batches of calls, each followed by one of a
+ * system call that nobody touches. The fastest tenth of the batches of a subject ends with what counts. A
+ * machine's pace changes within seconds: only what takes turns can be compared. And what an emulator takes to
+ * find a program and its data depends on where they are, and may be more than all the program does: both are
+ * loaded many times over, at other addresses, and what counts is the median of these places.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -33,7 +35,8 @@
 
 #define MAX_BATCHES 4000
 #define MAX_CPUS    64
-#define TURNS	    8 /* of each subject */
+#define MAX_PLACES  64
+#define TURNS	    2 /* of each subject in each place */
 #define WARM_UP	    20
 #define GUARD_NAME  "bench"
 
@@ -48,7 +51,7 @@ static const struct {
 
 #define HOOKS (sizeof(hooks) / sizeof(hooks[0]))
 
-static unsigned int batches = 300, calls = 300;
+static unsigned int batches = 60, calls = 300, places = 2;
 
 static void die(const char *what, const struct hp_error *err)
 {
@@ -138,7 +141,7 @@ static struct hp_engine_state *add_guard(const char *function, const char *limit
 	const char *nobody = "65534";
 	struct hp_guard_hotfix g = { .hotfix = { .name = GUARD_NAME, .fd = -1 },
 				     .function = function,
-				     .deadline = hp_now_ns() + 30 * HP_NSEC_PER_SEC };
+				     .deadline = hp_now_ns() + 3600 * HP_NSEC_PER_SEC };
 	struct hp_engine_state *state;
 	struct hp_error err = { 0 };
 	int ret = 0;
@@ -201,14 +204,30 @@ static void turn_of(struct series *s, int program, long number)
 		close(link);
 }
 
-/* Nanoseconds that the empty program and a guard with @limit add to a call of @hook. */
+/* Take some room, so that what is loaded next is somewhere else. */
+static void load_padding(void)
+{
+	static struct bpf_insn insns[600];
+	size_t count = 2 + (size_t)rand() % 598;
+
+	for (size_t i = 0; i < count; i++)
+		insns[i] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_MOV | BPF_K };
+	insns[count - 1].code = BPF_JMP | BPF_EXIT;
+	if (bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "padding", "GPL", insns, count, NULL) < 0)
+		die("padding", NULL);
+}
+
+/* Nanoseconds that the empty program and a guard with @limit add to a call of @hook, in one place. */
 static void measure(const char *limit, size_t hook, double *empty, double *guard)
 {
 	static struct series of_none, of_empty, of_guard;
-	int empty_program = load_empty(hooks[hook].function), guard_program;
+	int empty_program, guard_program;
 	struct hp_error err = { 0 };
 
 	of_none.count = of_empty.count = of_guard.count = 0;
+	load_padding();
+	empty_program = load_empty(hooks[hook].function);
+	load_padding();
 	guard_program = take_program(add_guard(hooks[hook].function, limit));
 	for (int turn = 0; turn < TURNS; turn++) {
 		turn_of(&of_none, -1, hooks[hook].number);
@@ -226,17 +245,17 @@ static void measure(const char *limit, size_t hook, double *empty, double *guard
 static int cost(void)
 {
 	static const char *const limits[] = { "uid", "cgroup", "exe", "arg" };
-	double empty[HOOKS], added[HOOKS], ratio[HOOKS];
+	double empty[HOOKS * MAX_PLACES], added[HOOKS * MAX_PLACES];
+	size_t count = HOOKS * places;
 
 	for (size_t s = 0; s < sizeof(limits) / sizeof(limits[0]); s++) {
-		for (size_t h = 0; h < HOOKS; h++) {
-			measure(limits[s], h, &empty[h], &added[h]);
-			ratio[h] = added[h] / empty[h];
-		}
-		printf("%s %.0f", limits[s], median(added, HOOKS));
-		printf(" empty %.0f", median(empty, HOOKS));
-		printf(" ratio %.2f", median(ratio, HOOKS));
-		printf(" from %.2f to %.2f\n", ratio[0], ratio[HOOKS - 1]);
+		for (size_t i = 0; i < count; i++)
+			measure(limits[s], i % HOOKS, &empty[i], &added[i]);
+		printf("%s %.0f", limits[s], median(added, count));
+		printf(" empty %.0f", median(empty, count));
+		printf(" ratio %.2f", median(added, count) / median(empty, count));
+		printf(" guard from %.0f to %.0f", added[0], added[count - 1]);
+		printf(" empty from %.0f to %.0f\n", empty[0], empty[count - 1]);
 		fflush(stdout);
 	}
 	return 0;
@@ -356,18 +375,22 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "flip"))
 		batches = 100;
 	optind = 2;
-	while ((c = getopt(argc, argv, "b:n:")) != -1) {
+	while ((c = getopt(argc, argv, "b:n:p:")) != -1) {
 		if (c == 'b')
 			batches = (unsigned int)atoi(optarg);
 		else if (c == 'n')
 			calls = (unsigned int)atoi(optarg);
+		else if (c == 'p')
+			places = (unsigned int)atoi(optarg);
 	}
-	if (batches < 1 || batches > MAX_BATCHES || calls < 1)
+	if (batches < TURNS || batches > MAX_BATCHES || calls < 1 || places < 1 ||
+	    places > MAX_PLACES)
 		return 2;
 	if (!strcmp(what, "cost"))
 		return cost();
 	if (!strcmp(what, "flip"))
 		return flip();
-	fprintf(stderr, "usage: guard_cost cost|flip [-b BATCHES] [-n CALLS] | attach PIN\n");
+	fprintf(stderr,
+		"usage: guard_cost cost|flip [-b BATCHES] [-n CALLS] [-p PLACES] | attach PIN\n");
 	return 2;
 }

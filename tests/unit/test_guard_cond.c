@@ -96,7 +96,7 @@ static struct hp_guard_cond parse(void **state, const char *text)
 /* As the program asks it: hp_guard_holds() in hotproof/guard.bpf.h. */
 static int holds(const struct hp_guard_cond *c, uint64_t value)
 {
-	return (((value << c->left & c->mask) - c->low) <= c->span) != c->outside;
+	return (((value - c->low) & c->mask) <= c->span) != c->outside;
 }
 
 static void refuses(void **state, const char *text, const char *why)
@@ -164,7 +164,7 @@ static void bit_fields(void **state)
 
 	assert_int_equal(c.offset[0], 8);
 	assert_int_equal(c.size, 4);
-	assert_int_equal(c.left, 64 - 3 - 5);
+	assert_int_equal(c.mask, 7 << 5);
 	assert_true(holds(&c, 0xff) && holds(&c, 7 << 5) && !holds(&c, 0x1f) && !holds(&c, 0xdf));
 	refuses(state, "outer.mode == 8", "8 does not fit in 'outer.mode'");
 	refuses(state, "outer.mode.x == 8", "bit field");

@@ -393,37 +393,34 @@ static int read_value(struct reader *r)
 	return 0;
 }
 
-/*
- * The question as the program asks it: see struct hp_guard_cond. At the upper end of 64 bits a number
- * of any width wraps around as it does in its own, signed or not.
- */
+/* The question as the program asks it: see struct hp_guard_cond. */
 static void settle_range(struct reader *r)
 {
 	struct hp_guard_cond *cond = r->cond;
-	uint32_t bits = width_of(r), unused = 64 - bits;
-	uint64_t least = r->is_signed ? 1ull << 63 : 0, value = r->operand << unused;
-	uint64_t most = least + (UINT64_MAX << unused);
+	uint32_t bits = width_of(r);
+	uint64_t ones = bits == 64 ? UINT64_MAX : (1ull << bits) - 1;
+	uint64_t least = r->is_signed ? 1ull << (bits - 1) : 0, most = (least - 1) & ones;
+	uint64_t value = r->operand & ones;
 
-	cond->left = (__u8)(unused - r->shift);
-	cond->mask = UINT64_MAX << unused;
+	cond->mask = ones << r->shift;
 	cond->outside = r->op == OP_NE || r->op == OP_LT || r->op == OP_GT || r->op == OP_ANY_BIT;
 	switch (r->op) {
 	case OP_EQ:
 	case OP_NE:
-		cond->low = value;
+		cond->low = value << r->shift;
 		break;
 	case OP_GE:
 	case OP_LT:
-		cond->low = value;
-		cond->span = most - value;
+		cond->low = value << r->shift;
+		cond->span = ((most - value) & ones) << r->shift;
 		break;
 	case OP_LE:
 	case OP_GT:
-		cond->low = least;
-		cond->span = value - least;
+		cond->low = least << r->shift;
+		cond->span = ((value - least) & ones) << r->shift;
 		break;
 	case OP_ANY_BIT:
-		cond->mask = value;
+		cond->mask = value << r->shift;
 		break;
 	}
 }

@@ -118,12 +118,12 @@ static __u64 load_word(const struct hp_guard *guard)
 
 enum hp_guard_state hp_guard__state(const struct hp_guard *guard)
 {
-	return (enum hp_guard_state)(load_word(guard) & HP_GUARD_WORD_STATE);
+	return (enum hp_guard_state)((load_word(guard) & HP_GUARD_WORD_STATE) / HP_GUARD_WORD_STEP);
 }
 
 static size_t rule_index(const struct hp_guard *guard)
 {
-	return (load_word(guard) & HP_GUARD_WORD_RULE) != 0;
+	return (load_word(guard) & HP_GUARD_WORD_RULE) / HP_GUARD_WORD_RULE;
 }
 
 const struct hp_guard_rule *hp_guard__rule(const struct hp_guard *guard)
@@ -156,17 +156,6 @@ const char *hp_guard_status_name(enum hp_guard_status status)
 	return names[status];
 }
 
-/* Whoever writes has the lock: nobody else changes the word meanwhile. */
-static void store_word(struct hp_guard *guard, __u64 word)
-{
-	__u64 generation = load_word(guard) / HP_GUARD_WORD_GENERATION + 1;
-
-	word |= generation * HP_GUARD_WORD_GENERATION;
-	__atomic_store_n(&guard->patch->word, word, __ATOMIC_RELEASE);
-}
-
-#define FLAGS (HP_GUARD_WORD_GENERATION - 1)
-
 /*
  * Wait until every run of the program that began before now has ended. Programs run in an RCU read-
  * side section (__bpf_prog_enter_recur()), and the global membarrier is a grace period
@@ -180,6 +169,8 @@ static void wait_for_readers(void)
 		nanosleep(&grace, NULL);
 }
 
+_Static_assert(sizeof(struct hp_guard_rule) == HP_GUARD_WORD_RULE, "what the word adds");
+
 /* Which limits a rule has, for the programs. */
 static __u32 flags_of(const struct hp_guard_rule *rule)
 {
@@ -189,6 +180,40 @@ static __u32 flags_of(const struct hp_guard_rule *rule)
 	flags |= rule->percent < HP_GUARD_PERCENT ? HP_GUARD_BY_PERCENT : 0;
 	flags |= rule->cond_count ? HP_GUARD_BY_ARG : 0;
 	return flags;
+}
+
+/*
+ * The way of a call, with its key: by the limit that takes least to ask for. Of several users
+ * none can be the key.
+ */
+static __u64 way_of(const struct hp_guard_rule *rule)
+{
+	if (rule->flags & HP_GUARD_ALL_SITES)
+		return HP_GUARD_WAY_WHOLE;
+	if (rule->uid_count == 1)
+		return HP_GUARD_WAY_UID | rule->uids[0] * HP_GUARD_WORD_KEY;
+	if (rule->cond_count && !rule->conds[0].steps)
+		return HP_GUARD_WAY_ARG;
+	if ((rule->flags & HP_GUARD_BY_CGROUP) && rule->cgroup_level <= HP_GUARD_WORD_LEVEL)
+		return HP_GUARD_WAY_CGROUP | rule->cgroup_id * HP_GUARD_WORD_KEY |
+		       rule->cgroup_level;
+	if (rule->flags & HP_GUARD_BY_EXE)
+		return HP_GUARD_WAY_EXE | rule->exe_inode * HP_GUARD_WORD_KEY;
+	return HP_GUARD_WAY_WHOLE;
+}
+
+/* Whoever writes has the lock: nobody else changes the word meanwhile. */
+static void store_word(struct hp_guard *guard, __u64 word)
+{
+	__atomic_store_n(&guard->patch->word, word, __ATOMIC_RELEASE);
+}
+
+/* Make rule @index hold, with @state. */
+static void store_rule(struct hp_guard *guard, size_t index, enum hp_guard_state state)
+{
+	__u64 way = state == HP_GUARD_OFF ? 0 : way_of(&guard->patch->rules[index]);
+
+	store_word(guard, index * HP_GUARD_WORD_RULE | state * HP_GUARD_WORD_STEP | way);
 }
 
 void hp_guard__put(struct hp_guard *guard, const struct hp_guard_rule *rule)
@@ -201,25 +226,23 @@ void hp_guard__put(struct hp_guard *guard, const struct hp_guard_rule *rule)
 
 void hp_guard__test(struct hp_guard *guard, bool on)
 {
-	__u64 word = load_word(guard) & FLAGS & ~HP_GUARD_WORD_TEST;
+	__u64 word = load_word(guard) & (HP_GUARD_WORD_STATE | HP_GUARD_WORD_RULE);
 
-	store_word(guard, on ? word | HP_GUARD_WORD_TEST : word);
-	if (!on)
-		wait_for_readers();
+	if (on)
+		return store_word(guard, word | HP_GUARD_WORD_TEST | HP_GUARD_WAY_WHOLE);
+	store_rule(guard, rule_index(guard), hp_guard__state(guard));
+	wait_for_readers();
 }
 
 void hp_guard__flip(struct hp_guard *guard, enum hp_guard_state state)
 {
-	size_t next = !rule_index(guard);
-	__u64 word = guard->patch->rules[next].flags * HP_GUARD_WORD_FLAG | (__u64)state;
-
-	store_word(guard, next ? word | HP_GUARD_WORD_RULE : word);
+	store_rule(guard, !rule_index(guard), state);
 	wait_for_readers();
 }
 
 void hp_guard__switch_off(struct hp_guard *guard)
 {
-	store_word(guard, load_word(guard) & HP_GUARD_WORD_RULE);
+	store_rule(guard, rule_index(guard), HP_GUARD_OFF);
 	wait_for_readers();
 }
 
