@@ -130,9 +130,9 @@ static int wait_window(const char *name, const struct hp_guard_proof_opts *opts,
 		if (window->exercise_status < 0)
 			return hp_fail_errno(err, HP_E_EXERCISE, window->exercise_status,
 					     "cannot run '%s'", opts->exercise);
-		return 0;
+	} else {
+		wait_for_calls(name, opts, before);
 	}
-	wait_for_calls(name, opts, before);
 	window->interrupted = hp_interrupted();
 	return 0;
 }

@@ -126,6 +126,9 @@ int hp_guard_rule__set_cgroup(struct hp_guard_rule *rule, const char *path, stru
 		rule->cgroup_path[0] = '\0';
 		return 0;
 	}
+	/* The root, which is everybody, has a name of its own: "/". */
+	if (!*path)
+		return hp_fail(err, HP_E_GUARD_SCOPE, "'' is no name of a cgroup");
 	/* The kernel numbers levels from the root of all, not from that of a container. */
 	if (!hp_ns__is_initial("cgroup", HP_NS_CGROUP))
 		return hp_fail(err, HP_E_GUARD_SCOPE,
