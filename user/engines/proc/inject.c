@@ -28,6 +28,7 @@
 
 struct hp_inject {
 	pid_t pid, tid;
+	struct hp_tracer *tracer;
 	struct hp_thread *thread;
 	struct hp_arch_call call;
 	uint8_t *saved;	     /* what the stack was from BELOW_FRAME under the frame to its end */
@@ -162,6 +163,7 @@ int hp_inject__begin(struct hp_inject **out, struct hp_stop *stop,
 	if (!in)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	in->pid = stop->pid;
+	in->tracer = stop->tracer;
 	in->thread = choose_thread(stop);
 	in->tid = in->thread->tid;
 	ret = suspend_seccomp(in, err);
@@ -185,6 +187,7 @@ int hp_inject__begin(struct hp_inject **out, struct hp_stop *stop,
 	ret = write_frame(in, err);
 	if (ret)
 		goto fail;
+	hp_tracer__begin_calls(in->tracer, in->pid, in->tid);
 	*out = in;
 	return 0;
 fail:
@@ -354,6 +357,7 @@ int hp_inject__end(struct hp_inject *in, struct hp_error *err)
 		ret = leave(in);
 	else
 		ret = restore_stack(in);
+	hp_tracer__end_calls(in->tracer);
 	ptrace(PTRACE_SETOPTIONS, in->tid, 0, PTRACE_O_TRACESYSGOOD);
 	if (ret == -ESRCH)
 		in->thread->stopped = false;

@@ -41,6 +41,13 @@ void hp_tracer__begin_stop(struct hp_tracer *tracer, size_t threads);
 void hp_tracer__end_stop(struct hp_tracer *tracer);
 
 /*
+ * In such a stop, from here to the other: thread @tid of process @pid makes system calls for
+ * @tracer, which is meanwhile on the same processor if it runs before all others.
+ */
+void hp_tracer__begin_calls(struct hp_tracer *tracer, pid_t pid, pid_t tid);
+void hp_tracer__end_calls(struct hp_tracer *tracer);
+
+/*
  * Wait for the traced thread @tid to stop: 0 and its wait status, or a negative errno: -ESRCH when
  * it is gone, -EBUSY when the time is up, and -EINTR when a millisecond is over and @brief.
  */
