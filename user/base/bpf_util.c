@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
+
 #define TAIL_LINES 6
 
 static bool is_statistics(const char *line)
@@ -43,4 +45,20 @@ void hp_bpf__log_tail(const char *log, char *out, size_t size)
 		start = before;
 	}
 	snprintf(out, size, "%.*s", (int)(end - start), start);
+}
+
+int hp_bpf__fail_verifier(struct hp_error *err, enum hp_reason reason, const char *what,
+			  const char *log)
+{
+	char tail[4096];
+	const char *line;
+
+	hp_bpf__log_tail(log, tail, sizeof(tail));
+	line = strrchr(tail, '\n');
+	if (hp_log_shows(HP_LOG_INFO))
+		hp_info("the verifier's log:\n%s", log);
+	else
+		hp_warn("the verifier's last lines (all of them with -v):\n%s", tail);
+	return hp_fail(err, reason, "the verifier refuses %s: %.200s", what,
+		       line ? line + 1 : tail);
 }

@@ -12,9 +12,6 @@
 #include "base/bpf_util.h"
 #include "base/log.h"
 
-/* The kernel writes from the beginning, and what it objects to comes last: room for all of it. */
-#define LOG_SIZE (16 << 20)
-
 /* What must be the same for both programs to mean the same by a map. */
 struct shape {
 	uint32_t type;
@@ -103,9 +100,6 @@ static int share_maps(struct hp_bpf_object *object, const struct hp_bpf_program 
 static int refused(const struct hp_bpf_object *object, const struct hp_bpf_program *program,
 		   const char *log, int ret, struct hp_error *err)
 {
-	char tail[4096];
-	const char *line;
-
 	if (ret == -ENOMEM)
 		return hp_fail(err, HP_E_NOMEM, "%s cannot be loaded: the kernel gives no memory",
 			       object->path);
@@ -113,14 +107,7 @@ static int refused(const struct hp_bpf_object *object, const struct hp_bpf_progr
 		return hp_fail_errno(err, ret == -EPERM ? HP_E_BPF_PRIVILEGE : HP_E_BPF_VERIFIER,
 				     ret, "%s cannot be loaded for program %u", object->path,
 				     program->id);
-	hp_bpf__log_tail(log, tail, sizeof(tail));
-	line = strrchr(tail, '\n');
-	if (hp_log_shows(HP_LOG_INFO))
-		hp_info("the verifier's log:\n%s", log);
-	else
-		hp_warn("the verifier's last lines (all of them with -v):\n%s", tail);
-	return hp_fail(err, HP_E_BPF_VERIFIER, "the verifier refuses %s: %.200s", object->path,
-		       line ? line + 1 : tail);
+	return hp_bpf__fail_verifier(err, HP_E_BPF_VERIFIER, object->path, log);
 }
 
 /* Where maps are pinned is the running program's affair, or its loader's: libbpf would do it here, too. */
@@ -134,7 +121,7 @@ static void forget_pins(struct hp_bpf_object *object)
 int hp_bpf_object__load(struct hp_bpf_object *object, const struct hp_bpf_program *program,
 			struct hp_error *err)
 {
-	_cleanup_free_ char *log = calloc(1, LOG_SIZE);
+	_cleanup_free_ char *log = calloc(1, HP_BPF_LOG_SIZE);
 	int ret;
 
 	if (!log)
@@ -149,7 +136,7 @@ int hp_bpf_object__load(struct hp_bpf_object *object, const struct hp_bpf_progra
 			return hp_fail_errno(err, HP_E_BPF_FUNCTION, ret,
 					     "%s is no function of program %u", f->target,
 					     program->id);
-		bpf_program__set_log_buf(f->program, log, LOG_SIZE);
+		bpf_program__set_log_buf(f->program, log, HP_BPF_LOG_SIZE);
 	}
 	if (ret)
 		return ret;

@@ -16,8 +16,6 @@
 #include "bpf/guard.skel.h"
 #include "engines/guard/candidates.h"
 
-#define LOG_SIZE (256 << 10)
-
 struct hp_guard_program {
 	const struct hp_guard_object *code; /* an author's, or NULL */
 	struct bpf_object *object;	    /* owned unless it is the author's */
@@ -170,35 +168,54 @@ static int load_kind(struct hp_guard_program *program, const struct hp_guard_pat
 	}
 	if (ret)
 		return ret;
-	bpf_program__set_log_buf(program->prog, log, LOG_SIZE);
+	bpf_program__set_log_buf(program->prog, log, HP_BPF_LOG_SIZE);
 	ret = bpf_map__set_initial_value(program->maps[HP_PIN_PATCH], &filled, sizeof(filled));
 	return ret ?: bpf_object__load(program->object);
 }
 
-/* Why a function of this kernel was refused: the host, or the function. */
+/*
+ * Is @line about the function, which cannot be taken over, and not about the program? The kernel asks
+ * for that before it looks at the first instruction (check_attach_btf_id(), kernel/bpf/verifier.c).
+ */
+static bool is_about_function(const char *line)
+{
+	static const char *const said[] = { "is not modifiable", "attach_btf_id",
+					    "The address of function" };
+
+	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++)
+		if (strstr(line, said[i]))
+			return true;
+	return false;
+}
+
+/* Why a function of this kernel was refused: the host, the function, or the program. */
 static int explain(const struct hp_guard_program *program, struct hp_btf *btf,
 		   struct hp_features *features, const char *function, enum hp_guard_kind kind,
 		   int ret, const char *log, struct hp_error *err)
 {
 	enum hp_feature_id feature = kind == HP_GUARD_LSM ? HP_FEATURE_LSM : HP_FEATURE_FMOD_RET;
-	char nearest[320], said[256];
+	const char *path = program->code ? program->code->path : NULL;
+	char nearest[320], said[256], what[320];
 	const char *line;
 
 	if (err->reason)
 		return ret;
 	if (hp_features__require(features, feature, err))
 		return ret;
-	if (log[0])
-		hp_info("what the verifier said:\n%s", log);
 	hp_bpf__log_tail(log, said, sizeof(said));
 	line = strrchr(said, '\n') ? strrchr(said, '\n') + 1 : said;
-	/* The function is asked about first: what comes behind that is the author's. */
-	if (program->code && line[0] && !strstr(line, "is not modifiable"))
-		return hp_fail(err, HP_E_GUARD_VERIFIER, "the verifier refuses %s: %.200s",
-			       program->code->path, line);
+	snprintf(what, sizeof(what), "%s%.280s", path ? "" : "the guard of ", path ?: function);
+	if (line[0] && !is_about_function(line))
+		return hp_bpf__fail_verifier(err, HP_E_GUARD_VERIFIER, what, log);
+	if (log[0])
+		hp_info("what the verifier said:\n%s", log);
 	if (ret != -EINVAL && ret != -ENOENT && ret != -ESRCH)
 		return hp_fail_errno(err, HP_E_GUARD_LOAD, ret, "cannot load a guard for %s%s%s",
 				     function, line[0] ? ": " : "", line);
+	/* Without a word of the kernel it was libbpf, about what is in the author's file. */
+	if (path && program->object && !line[0])
+		return hp_fail_errno(err, HP_E_GUARD_OBJECT, ret, "%s cannot be loaded for %s",
+				     path, function);
 	name_nearest(btf, function, "; the nearest that can be: ", nearest, sizeof(nearest));
 	return hp_fail(err, HP_E_GUARD_FUNCTION,
 		       "%s allows neither fmod_ret nor LSM programs%s%s%s%s", function,
@@ -247,7 +264,7 @@ int hp_guard_program__load(struct hp_guard_program **out, struct hp_btf *btf,
 			   struct hp_error *err)
 {
 	__cleanup(hp_cleanup_hp_guard_program__close) struct hp_guard_program *program = NULL;
-	_cleanup_free_ char *log = malloc(LOG_SIZE);
+	_cleanup_free_ char *log = malloc(HP_BPF_LOG_SIZE);
 	char nearest[320];
 	int ret;
 
