@@ -71,4 +71,11 @@ struct hp_bpf_holder {
 /* All of them on this host; *out is malloc'ed. Links that go meanwhile are left out. */
 int hp_bpf_holders__list(struct hp_bpf_holder **out, size_t *count, struct hp_error *err);
 
+/*
+ * Is there a map by which tail calls get into the main function of @program? 0, with the map's id and
+ * name in @map; -ENOENT: none; -EPERM: maps cannot be read. Such a call lands behind the function's
+ * first instruction, which a replacement has taken: it runs the old code (docs/kernel-hazards.md, 3).
+ */
+int hp_bpf_tail_calls__find(uint32_t program, char *map, size_t size);
+
 #endif

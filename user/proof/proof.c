@@ -186,7 +186,8 @@ static const char *obstacle(const struct hp_target *target,
 		return "another function of the replacement's name was observed in its place";
 	/* Where no call can be stale, the redirect itself is what must have been there. */
 	if (target->exclusive)
-		return redirect->read_back.redirect == HP_REDIRECT_UNKNOWN
+		return redirect->read_back.redirect == HP_REDIRECT_UNKNOWN ||
+				       redirect->read_back.bypassed
 			       ? redirect->read_back.reason
 			       : NULL;
 	if (!stale->armed)

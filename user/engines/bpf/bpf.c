@@ -314,6 +314,20 @@ static int bpf_engine_progress(struct hp_engine_state *state, const char *hotfix
 	return 0;
 }
 
+/* Tail calls into a main function get past its replacement. A kernel that lets a map have it does not say so. */
+static void look_for_tail_calls(const struct hp_bpf_program *program,
+				const struct hp_bpf_function *f, struct hp_read_back *out)
+{
+	size_t len = strlen(out->reason);
+	char map[48];
+
+	if (f != &program->functions[0] || hp_bpf_tail_calls__find(program->id, map, sizeof(map)))
+		return;
+	out->bypassed = true;
+	snprintf(out->reason + len, sizeof(out->reason) - len,
+		 "; tail calls by map %s still run the old code, and cannot be counted", map);
+}
+
 static int bpf_engine_read_back(struct hp_engine_state *state, const struct hp_target *targets,
 				size_t count, struct hp_read_back *out, struct hp_error *err)
 {
@@ -345,6 +359,7 @@ static int bpf_engine_read_back(struct hp_engine_state *state, const struct hp_t
 			snprintf(out[i].reason, sizeof(out[i].reason),
 				 "link %u holds it for program %u", in_place->link_id,
 				 in_place->program_id);
+			look_for_tail_calls(old, f, &out[i]);
 		} else if (other) {
 			out[i].redirect = HP_REDIRECT_BROKEN;
 			snprintf(out[i].reason, sizeof(out[i].reason),

@@ -22,6 +22,7 @@ int hp_bpf_replaceable(const struct hp_bpf_program *program, const struct hp_bpf
 		       const struct hp_bpf_holder *holders, size_t count, struct hp_error *err)
 {
 	const struct hp_bpf_holder *whole;
+	char map[48];
 
 	/* bpf_check_attach_target(), kernel/bpf/verifier.c: extensions are not extended. */
 	if (program->type == BPF_PROG_TYPE_EXT)
@@ -61,5 +62,12 @@ int hp_bpf_replaceable(const struct hp_bpf_program *program, const struct hp_bpf
 			       "%s is not called: all of %s is replaced by program %u (%s)",
 			       function->name, program->functions[0].name, whole->program_id,
 			       whole->program_name);
+	/* So do kernels that have "bpf: Prevent tailcall infinite loop caused by freplace" (d6083f040d5d). */
+	if (function == &program->functions[0] &&
+	    !hp_bpf_tail_calls__find(program->id, map, sizeof(map)))
+		return hp_fail(
+			err, HP_E_BPF_HELD,
+			"tail calls lead into %s, by map %s: they would still run the old code",
+			function->name, map);
 	return 0;
 }
