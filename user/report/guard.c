@@ -204,12 +204,13 @@ static json_t *change_json(const struct hp_guard_report *report)
 {
 	const struct hp_guard_times *t = &report->times;
 
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "lock_ns",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "lock_ns",
 			 (json_int_t)t->lock, "load_ns", (json_int_t)t->load, "attach_ns",
 			 (json_int_t)t->attach, "pin_ns", (json_int_t)t->pin, "way_back_ns",
-			 (json_int_t)t->test, "activate_ns", (json_int_t)t->activate, "total_ns",
-			 (json_int_t)report->total_ns, "budget_ns", (json_int_t)report->budget_ns,
-			 "way_back_hits", (json_int_t)report->way_back_hits);
+			 (json_int_t)t->test, "activate_ns", (json_int_t)t->activate, "detach_ns",
+			 (json_int_t)t->detach, "total_ns", (json_int_t)report->total_ns,
+			 "budget_ns", (json_int_t)report->budget_ns, "way_back_hits",
+			 (json_int_t)report->way_back_hits);
 }
 
 json_t *hp_guard_report__json(const struct hp_guard_report *report)

@@ -217,18 +217,35 @@ static int print_functions(const struct hp_guard_report *report, FILE *out, bool
 	return ret;
 }
 
+/* The whole, and each phase that there was. */
 static void print_change(const struct hp_guard_report *report, FILE *out)
 {
 	const struct hp_guard_times *t = &report->times;
+	const struct {
+		const char *name;
+		uint64_t ns;
+	} phases[] = {
+		{ "lock", t->lock },
+		{ "load", t->load },
+		{ "attach", t->attach },
+		{ "pin", t->pin },
+		{ "way back tested in", t->test },
+		{ report->removed ? "inactive in" : "active in", t->activate },
+		{ "detach", t->detach },
+	};
+	const char *separator = ":";
 
-	fprintf(out,
-		"\n%s in %s of the budget of %s: lock %s, load %s, attach %s, pin %s, way back tested in %s, "
-		"active in %s\n",
-		report->action, hp_format__ns((double)report->total_ns).s,
-		hp_format__ns((double)report->budget_ns).s, hp_format__ns((double)t->lock).s,
-		hp_format__ns((double)t->load).s, hp_format__ns((double)t->attach).s,
-		hp_format__ns((double)t->pin).s, hp_format__ns((double)t->test).s,
-		hp_format__ns((double)t->activate).s);
+	fprintf(out, "\n%s in %s of the budget of %s", report->action,
+		hp_format__ns((double)report->total_ns).s,
+		hp_format__ns((double)report->budget_ns).s);
+	for (size_t i = 0; i < sizeof(phases) / sizeof(phases[0]); i++) {
+		if (!phases[i].ns)
+			continue;
+		fprintf(out, "%s %s %s", separator, phases[i].name,
+			hp_format__ns((double)phases[i].ns).s);
+		separator = ",";
+	}
+	fputc('\n', out);
 }
 
 int hp_guard_report__print(const struct hp_guard_report *report, FILE *out, bool color,

@@ -418,7 +418,11 @@ static int cancel_revert(struct hp_engine_state *state, const char *hotfix, stru
 static int finish(struct hp_engine_state *state, const char *hotfix, uint64_t deadline,
 		  struct hp_error *err)
 {
-	return hp_pins__remove(hotfix, err);
+	uint64_t start = hp_now_ns();
+	int ret = hp_pins__remove(hotfix, err);
+
+	state->times.detach = hp_now_ns() - start;
+	return ret;
 }
 
 /* The guard's own program is the only one at the function: it counts what it decides. */

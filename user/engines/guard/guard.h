@@ -36,6 +36,7 @@ struct hp_guard_times {
 	uint64_t pin;
 	uint64_t test;	   /* of the way back */
 	uint64_t activate; /* from the write to the patch map until no CPU decides by the old */
+	uint64_t detach; /* unpinned, and detached with that unless somebody else holds the link */
 };
 
 /* Of the last change; and how many calls of the way back it would turn away. */
