@@ -6,10 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bpf/libbpf.h>
 
+#include "host/elf_file.h"
 #include "hotfix/bpf_object.h"
+#include "hotfix/guard_catch.h"
 
 #define FMOD_RET "fmod_ret/"
 #define LSM	 "lsm/"
@@ -30,27 +33,35 @@ static enum hp_guard_kind kind_of(const char *section, const char **name)
 	return kind;
 }
 
+/* By the names of its sections: libbpf, which reads all of the file, comes when it is loaded. */
 bool hp_guard_object__is_one(const char *path)
 {
-	struct bpf_object *object = NULL;
-	struct bpf_program *program;
+	__cleanup(hp_cleanup_hp_elf__close) struct hp_elf *elf = NULL;
+	Elf_Scn *section = NULL;
 	bool found = false;
-	const char *name;
+	size_t names;
 
-	if (!hp_bpf_object__is_one(path))
+	if (!hp_bpf_object__is_one(path) || hp_elf__open(&elf, path, NULL) ||
+	    elf_getshdrstrndx(hp_elf__handle(elf), &names))
 		return false;
-	object = bpf_object__open_file(path, NULL);
-	if (!object)
-		return false;
-	bpf_object__for_each_program(program, object) found |=
-		kind_of(bpf_program__section_name(program), &name) != 0;
-	bpf_object__close(object);
+	while (!found && (section = elf_nextscn(hp_elf__handle(elf), section))) {
+		const char *name = NULL, *rest;
+		GElf_Shdr header;
+
+		if (gelf_getshdr(section, &header) && header.sh_type == SHT_PROGBITS)
+			name = elf_strptr(hp_elf__handle(elf), names, header.sh_name);
+		found = name && kind_of(name, &rest) != 0;
+	}
 	return found;
 }
 
 void hp_guard_object__close(struct hp_guard_object *object)
 {
 	bpf_object__close(object->object);
+	if (object->types >= 0)
+		close(object->types);
+	if (object->elf)
+		hp_elf__close(object->elf);
 	free(object);
 }
 
@@ -126,8 +137,8 @@ int hp_guard_object__open(struct hp_guard_object **out, const char *path, struct
 	if (!object)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	object->path = path;
-	object->object = bpf_object__open_file(path, NULL);
-	ret = object->object ? 0 : -errno;
+	object->object = hp_guard_catch__open(path, NULL, 0, &object->types);
+	ret = object->object ? hp_elf__open(&object->elf, path, NULL) : -errno;
 	if (ret)
 		hp_fail_errno(err, HP_E_GUARD_OBJECT, ret, "%s cannot be read as a BPF object",
 			      path);

@@ -10,6 +10,7 @@
 #include "hotproof/guard.h"
 
 struct bpf_object;
+struct hp_elf;
 
 struct hp_guard_object {
 	char name[HP_GUARD_NAME_MAX]; /* of the guard: the file's, without its endings */
@@ -17,6 +18,8 @@ struct hp_guard_object {
 	char function[HP_GUARD_FUNCTION_MAX]; /* the kernel's, also for an LSM hook */
 	enum hp_guard_kind kind;
 	struct bpf_object *object; /* owned; not loaded */
+	int types;		   /* owned: by what it is relocated (hotfix/guard_catch.h) */
+	struct hp_elf *elf;	   /* owned: the same file */
 };
 
 /* True if @path is a BPF object with a program for fmod_ret or an LSM hook. */

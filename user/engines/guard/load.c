@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -15,13 +16,16 @@
 #include "base/log.h"
 #include "bpf/guard.skel.h"
 #include "engines/guard/candidates.h"
+#include "host/elf_file.h"
+#include "hotfix/guard_catch.h"
 
 struct hp_guard_program {
 	const struct hp_guard_object *code; /* an author's, or NULL */
 	struct bpf_object *object;	    /* owned unless it is the author's */
-	struct bpf_program *prog;
-	struct bpf_map *maps[HP_PIN_LINK]; /* by their pins */
-	struct bpf_link *link;		   /* NULL until attached */
+	int types;			    /* likewise: by what it is relocated */
+	int fd;				    /* of the program, -1 until it is loaded */
+	int link;			    /* -1 until it is attached */
+	struct bpf_map *maps[HP_PIN_LINK];  /* by their pins */
 	enum hp_guard_kind kind;
 	char function[HP_GUARD_FUNCTION_MAX];
 };
@@ -36,21 +40,28 @@ static const char *const map_names[HP_PIN_LINK] = {
 
 static void drop_object(struct hp_guard_program *program)
 {
-	if (!program->code)
+	if (!program->code) {
 		bpf_object__close(program->object);
+		if (program->types >= 0)
+			close(program->types);
+	}
 	program->object = NULL;
+	program->types = -1;
 }
 
 void hp_guard_program__close(struct hp_guard_program *program)
 {
-	bpf_link__destroy(program->link);
+	if (program->link >= 0)
+		close(program->link);
+	if (program->fd >= 0)
+		close(program->fd);
 	drop_object(program);
 	free(program);
 }
 
 int hp_guard_program__fd(const struct hp_guard_program *program, enum hp_pin pin)
 {
-	return pin == HP_PIN_LINK ? bpf_link__fd(program->link) : bpf_map__fd(program->maps[pin]);
+	return pin == HP_PIN_LINK ? program->link : bpf_map__fd(program->maps[pin]);
 }
 
 enum hp_guard_kind hp_guard_program__kind(const struct hp_guard_program *program)
@@ -115,6 +126,11 @@ static int check_return(struct hp_btf *btf, int id, const char *function, struct
 					  : "no error");
 }
 
+static bool is_lsm(const struct bpf_program *program)
+{
+	return !strncmp(bpf_program__section_name(program), "lsm", strlen("lsm"));
+}
+
 /* hotproof's own object, with the program of @kind; the other one is not loaded. */
 static int open_own(struct hp_guard_program *program, enum hp_guard_kind kind)
 {
@@ -123,33 +139,118 @@ static int open_own(struct hp_guard_program *program, enum hp_guard_kind kind)
 	const void *bytes = guard_bpf__elf_bytes(&size);
 
 	drop_object(program);
-	program->object = bpf_object__open_mem(bytes, size, NULL);
+	program->object = hp_guard_catch__open(NULL, bytes, size, &program->types);
 	if (!program->object)
 		return -errno;
 	bpf_object__for_each_program(prog, program->object)
-	{
-		bool lsm = bpf_program__type(prog) == BPF_PROG_TYPE_LSM;
-
-		bpf_program__set_autoload(prog, lsm == (kind == HP_GUARD_LSM));
-		if (lsm == (kind == HP_GUARD_LSM))
-			program->prog = prog;
-	}
+		bpf_program__set_autoload(prog, is_lsm(prog) == (kind == HP_GUARD_LSM));
 	return 0;
 }
 
-/* Load the program of @kind. Returns 0 or a negative errno, with the verifier's words in @log. */
-static int load_kind(struct hp_guard_program *program, const struct hp_guard_patch *patch,
-		     enum hp_guard_kind kind, char *log)
+/* The contents of section @name of a file in memory; NULL: it has none. */
+static const Elf_Data *find_section(Elf *elf, const char *name)
 {
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+	size_t names;
+
+	if (elf_getshdrstrndx(elf, &names))
+		return NULL;
+	while ((section = elf_nextscn(elf, section))) {
+		const char *called = NULL;
+
+		if (gelf_getshdr(section, &header))
+			called = elf_strptr(elf, names, header.sh_name);
+		if (called && !strcmp(called, name))
+			return elf_rawdata(section, NULL);
+	}
+	return NULL;
+}
+
+/* The types by which @elf, the program's file, is relocated: those that it needs, or all. */
+static int write_types_for(const struct hp_guard_program *program, struct hp_btf *btf, Elf *elf)
+{
+	const Elf_Data *ext = find_section(elf, ".BTF.ext");
+	const struct btf *local = bpf_object__btf(program->object);
+	int ret = -EOPNOTSUPP;
+
+	if (ftruncate(program->types, 0) || lseek(program->types, 0, SEEK_SET))
+		return -errno;
+	if (ext && local)
+		ret = hp_btf__write_subset(btf, local, ext->d_buf, ext->d_size, program->types);
+	return ret == -EOPNOTSUPP ? hp_btf__write_all(btf, program->types) : ret;
+}
+
+static int write_types(const struct hp_guard_program *program, struct hp_btf *btf)
+{
+	size_t size = 0;
+	const void *bytes;
+	Elf *elf;
+	int ret;
+
+	if (program->code)
+		return write_types_for(program, btf, hp_elf__handle(program->code->elf));
+	bytes = guard_bpf__elf_bytes(&size);
+	elf_version(EV_CURRENT);
+	elf = elf_memory((char *)bytes, size);
+	ret = elf ? write_types_for(program, btf, elf) : -EINVAL;
+	elf_end(elf);
+	return ret;
+}
+
+/* What is loaded in place of what libbpf takes it for. */
+struct loading {
+	struct hp_guard_program *program;
+	uint32_t attach_id;
+	char *log;
+};
+
+static const char *license_of(const struct hp_guard_program *program)
+{
+	const Elf_Data *data;
+
+	if (!program->code)
+		return "GPL";
+	data = find_section(hp_elf__handle(program->code->elf), "license");
+	return data && data->d_size && !((const char *)data->d_buf)[data->d_size - 1] ? data->d_buf
+										      : "";
+}
+
+static int load_program(struct bpf_program *prog, const struct bpf_prog_load_opts *prepared,
+			void *arg)
+{
+	const struct loading *loading = arg;
+	struct hp_guard_program *program = loading->program;
+	bool lsm = program->kind == HP_GUARD_LSM;
+	struct bpf_prog_load_opts opts = *prepared;
+
+	opts.expected_attach_type = lsm ? BPF_LSM_MAC : BPF_MODIFY_RETURN;
+	opts.attach_btf_id = loading->attach_id;
+	/* The log costs time: it is asked for when there is something to read in it. */
+	for (opts.log_level = 0; opts.log_level < 2 && program->fd < 0; opts.log_level++) {
+		opts.log_buf = opts.log_level ? loading->log : NULL;
+		opts.log_size = opts.log_level ? HP_BPF_LOG_SIZE : 0;
+		program->fd =
+			bpf_prog_load(lsm ? BPF_PROG_TYPE_LSM : BPF_PROG_TYPE_TRACING,
+				      bpf_program__name(prog), license_of(program),
+				      bpf_program__insns(prog), bpf_program__insn_cnt(prog), &opts);
+	}
+	return program->fd < 0 ? -errno : 0;
+}
+
+/* Load the program of @kind, for @id. Returns 0 or a negative errno, with the verifier's words in @log. */
+static int load_kind(struct hp_guard_program *program, struct hp_btf *btf,
+		     const struct hp_guard_patch *patch, enum hp_guard_kind kind, uint32_t id,
+		     char *log)
+{
+	struct loading loading = { .program = program, .attach_id = id, .log = log };
 	struct hp_guard_patch filled = *patch;
-	const char *name = patch->function;
-	char twin[HP_GUARD_FUNCTION_MAX];
 	int ret = 0;
 
 	log[0] = '\0';
 	if (program->code) {
 		program->object = program->code->object;
-		program->prog = bpf_object__next_program(program->object, NULL);
+		program->types = program->code->types;
 	} else {
 		ret = open_own(program, kind);
 	}
@@ -158,19 +259,15 @@ static int load_kind(struct hp_guard_program *program, const struct hp_guard_pat
 	program->kind = kind;
 	filled.kind = (__u32)kind;
 	filled.code = program->code != NULL;
-	/* libbpf puts "bpf_lsm_" before the name of a hook. */
-	if (kind == HP_GUARD_LSM && hp_guard_lsm_twin(name, twin, sizeof(twin)))
-		name = twin + strlen("bpf_lsm_");
-	ret = bpf_program__set_attach_target(program->prog, 0, name);
 	for (int pin = 0; !ret && pin < HP_PIN_LINK; pin++) {
 		program->maps[pin] = bpf_object__find_map_by_name(program->object, map_names[pin]);
 		ret = program->maps[pin] ? 0 : -ENOENT;
 	}
-	if (ret)
-		return ret;
-	bpf_program__set_log_buf(program->prog, log, HP_BPF_LOG_SIZE);
-	ret = bpf_map__set_initial_value(program->maps[HP_PIN_PATCH], &filled, sizeof(filled));
-	return ret ?: bpf_object__load(program->object);
+	ret = ret ?: write_types(program, btf);
+	ret = ret
+		      ?: bpf_map__set_initial_value(program->maps[HP_PIN_PATCH], &filled,
+						    sizeof(filled));
+	return ret ?: hp_guard_catch__load(program->object, load_program, &loading);
 }
 
 /*
@@ -250,7 +347,7 @@ static int try_kinds(struct hp_guard_program *program, struct hp_btf *btf,
 			if (ret)
 				continue;
 		}
-		ret = load_kind(program, patch, kinds[i], log);
+		ret = load_kind(program, btf, patch, kinds[i], (uint32_t)id, log);
 		if (!ret)
 			return 0;
 	}
@@ -273,6 +370,7 @@ int hp_guard_program__load(struct hp_guard_program **out, struct hp_btf *btf,
 	if (!program || !log)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	program->code = code;
+	program->types = program->fd = program->link = -1;
 	strcpy(program->function, patch->function);
 	if (hp_guard_attach_id(btf, patch->function, HP_GUARD_FMOD_RET) < 0) {
 		name_nearest(btf, patch->function, "; the nearest: ", nearest, sizeof(nearest));
@@ -292,11 +390,8 @@ int hp_guard_program__attach(struct hp_guard_program *program, struct hp_error *
 {
 	int ret;
 
-	if (program->kind == HP_GUARD_LSM)
-		program->link = bpf_program__attach_lsm(program->prog);
-	else
-		program->link = bpf_program__attach_trace(program->prog);
-	if (program->link)
+	program->link = bpf_raw_tracepoint_open(NULL, program->fd);
+	if (program->link >= 0)
 		return 0;
 	ret = -errno;
 	return hp_fail_errno(err, HP_E_GUARD_ATTACH, ret, "cannot attach to %s", program->function);

@@ -231,7 +231,6 @@ void hp_guard__test(struct hp_guard *guard, bool on)
 	if (on)
 		return store_word(guard, word | HP_GUARD_WORD_TEST | HP_GUARD_WAY_WHOLE);
 	store_rule(guard, rule_index(guard), hp_guard__state(guard));
-	wait_for_readers();
 }
 
 void hp_guard__flip(struct hp_guard *guard, enum hp_guard_state state)

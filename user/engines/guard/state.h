@@ -64,7 +64,8 @@ const struct hp_guard_rule *hp_guard__rule(const struct hp_guard *guard);
 /*
  * Writers only, with the lock. Put @rule beside the one that holds, to be tested by @testers or to
  * hold next; then make it hold with @state: one store, seen by every CPU at once. Returns when no
- * CPU decides by the old one any more.
+ * CPU decides by the old one any more. The end of a test is not waited for: a call that is still at
+ * it asks for its testers, which have made theirs.
  */
 void hp_guard__put(struct hp_guard *guard, const struct hp_guard_rule *rule);
 void hp_guard__test(struct hp_guard *guard, bool on);
