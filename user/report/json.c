@@ -11,7 +11,8 @@ int hp_json_print(json_t *report)
 
 	json_decref(report);
 	putchar('\n');
-	return ret || fflush(stdout) ? -EIO : 0;
+	fflush(stdout);
+	return ret && !ferror(stdout) ? -ENOMEM : 0;
 }
 
 json_t *hp_json_exercise_status(int status)

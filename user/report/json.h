@@ -5,7 +5,10 @@
 
 #include "base/json.h"
 
-/* Print @report on stdout, one document, indented, with a newline; drops the reference. */
+/*
+ * Print @report on stdout, one document, indented, with a newline; drops the reference. 0 or -ENOMEM, also
+ * for NULL. That stdout cannot be written is for main() to say, as of any report.
+ */
 int hp_json_print(json_t *report);
 
 /* The exit status of a workload; null when it was stopped (negative). */
