@@ -160,8 +160,7 @@ test: setup ## run every test
 	$(Q)tests/run
 
 bench: setup ## measure against bpftrace, funclatency and plain insmod, in a guest; and processes, on this host
-	$(Q)$(MAKE) --no-print-directory all helpers benches fixtures
-	$(Q)scripts/bench
+	+$(Q)scripts/bench
 
 lint: setup ## clang-format, cppcheck, shellcheck
 	$(Q)scripts/lint
