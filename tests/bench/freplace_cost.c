@@ -25,6 +25,7 @@
 
 #include "../fixtures/bpf/call_work.h"
 #include "base/clock.h"
+#include "padding.h"
 
 #define REPEAT	   20000
 #define BATCHES	   9
@@ -94,19 +95,6 @@ static void check(int program, unsigned int wanted)
 	}
 }
 
-/* Take some room, so that what is loaded next is somewhere else. */
-static void load_padding(void)
-{
-	static struct bpf_insn insns[600];
-	size_t count = 2 + (size_t)rand() % 598;
-
-	for (size_t i = 0; i < count; i++)
-		insns[i] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_MOV | BPF_K };
-	insns[count - 1].code = BPF_JMP | BPF_EXIT;
-	if (bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "padding", "GPL", insns, count, NULL) < 0)
-		die("padding");
-}
-
 enum {
 	NONE,
 	CALL,
@@ -136,7 +124,8 @@ static void measure_round(const char *path, const char *fix, double cost[KINDS][
 	struct bpf_prog_info info = { 0 };
 	__u32 len = sizeof(info);
 
-	load_padding();
+	if (load_padding() < 0)
+		die("padding");
 	object = bpf_object__open_file(path, NULL);
 	if (!object || bpf_object__load(object))
 		die(path);
@@ -151,7 +140,8 @@ static void measure_round(const char *path, const char *fix, double cost[KINDS][
 	check(programs[1], XDP_PASS);
 	check(programs[2], XDP_PASS);
 	measure(programs, (double *[]){ NULL, cost[CALL], cost[TAIL] }, 3, round);
-	load_padding();
+	if (load_padding() < 0)
+		die("padding");
 	command("hotproof apply %s --prog id:%u --budget 600s --for 1ms >/dev/null 2>&1", fix,
 		info.id);
 	check(programs[1], XDP_TX);

@@ -32,6 +32,7 @@
 #include "engines/guard/pins.h"
 #include "engines/guard/rule.h"
 #include "engines/guard/way_back.h"
+#include "padding.h"
 
 #define MAX_BATCHES 4000
 #define MAX_CPUS    64
@@ -204,19 +205,6 @@ static void turn_of(struct series *s, int program, long number)
 		close(link);
 }
 
-/* Take some room, so that what is loaded next is somewhere else. */
-static void load_padding(void)
-{
-	static struct bpf_insn insns[600];
-	size_t count = 2 + (size_t)rand() % 598;
-
-	for (size_t i = 0; i < count; i++)
-		insns[i] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_MOV | BPF_K };
-	insns[count - 1].code = BPF_JMP | BPF_EXIT;
-	if (bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "padding", "GPL", insns, count, NULL) < 0)
-		die("padding", NULL);
-}
-
 /* Nanoseconds that the empty program and a guard with @limit add to a call of @hook, in one place. */
 static void measure(const char *limit, size_t hook, double *empty, double *guard)
 {
@@ -225,9 +213,11 @@ static void measure(const char *limit, size_t hook, double *empty, double *guard
 	struct hp_error err = { 0 };
 
 	of_none.count = of_empty.count = of_guard.count = 0;
-	load_padding();
+	if (load_padding() < 0)
+		die("padding", NULL);
 	empty_program = load_empty(hooks[hook].function);
-	load_padding();
+	if (load_padding() < 0)
+		die("padding", NULL);
 	guard_program = take_program(add_guard(hooks[hook].function, limit));
 	for (int turn = 0; turn < TURNS; turn++) {
 		turn_of(&of_none, -1, hooks[hook].number);
