@@ -15,7 +15,7 @@ struct symbols {
 
 static bool open_symbols(struct hp_elf *object, struct symbols *s)
 {
-	GElf_Shdr shdr;
+	GElf_Shdr shdr = { 0 };
 	Elf_Scn *scn = hp_elf__find_section(object, ".symtab", &shdr);
 
 	s->elf = hp_elf__handle(object);
