@@ -149,5 +149,6 @@ int hp_apply_report__print(const struct hp_apply_report *report, FILE *out, bool
 			report->replaced, hp_format__ns((double)report->gap_ns).s);
 	print_restoration(&report->restoration, out, color);
 	print_outcome(report, out, color);
-	return fflush(out) ? -EIO : 0;
+	fflush(out);
+	return 0;
 }

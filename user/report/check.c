@@ -283,6 +283,7 @@ static int print_text(const struct hp_globals *globals, const struct hp_check *c
 	}
 	if (!ret && check->outcome_count)
 		ret = print_outcomes(globals, check);
+	fflush(stdout);
 	return ret;
 }
 

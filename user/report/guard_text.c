@@ -254,7 +254,7 @@ int hp_guard_report__print(const struct hp_guard_report *report, FILE *out, bool
 	int ret = 0;
 
 	if (report->listed)
-		return print_functions(report, out, color) ?: ferror(out) ? -EIO : 0;
+		return print_functions(report, out, color);
 	if (report->count)
 		ret = hp_guard_report__table(report->rows, report->count, out, color);
 	else
@@ -268,5 +268,5 @@ int hp_guard_report__print(const struct hp_guard_report *report, FILE *out, bool
 					   "else holds its link.");
 	if (report->changed && (verbosity || !report->removed))
 		print_change(report, out);
-	return ret ?: ferror(out) ? -EIO : 0;
+	return ret;
 }

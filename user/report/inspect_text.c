@@ -237,5 +237,6 @@ int hp_inspect_report__print(const struct hp_inspect_report *report, FILE *out, 
 		return ret;
 	put_references(report->mod, out, verbosity);
 	put_verdict(report->fit, out, color);
-	return fflush(out) ? -errno : 0;
+	fflush(out);
+	return 0;
 }

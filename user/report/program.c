@@ -94,5 +94,6 @@ int hp_program_report__print(const struct hp_program_report *report, FILE *out, 
 		fprintf(out, "not eligible here: %s (%s)\n  %s\n", report->refusal.message,
 			hp_reason_code(report->refusal.reason),
 			hp_reason_hint(report->refusal.reason));
-	return fflush(out) ? -EIO : 0;
+	fflush(out);
+	return 0;
 }
