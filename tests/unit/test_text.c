@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* host/text on functions written in machine code. */
+/* arch/text on functions written in machine code. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "host/text.h"
+#include "arch/text.h"
 
 #define BYTES(...) ((const uint8_t[]){ __VA_ARGS__ }), sizeof((const uint8_t[]){ __VA_ARGS__ })
 
@@ -127,6 +127,22 @@ static void test_find_branch(void **state)
 	assert_int_equal(at, 6);
 	assert_int_equal(hp_text__find_branch(code, sizeof(code), 0x1000, 0x1007, &at), -ENOENT);
 	assert_int_equal(hp_text__find_branch(BYTES(0x90, 0x06), 0, 0x1007, &at), -EILSEQ);
+}
+
+static void test_opcode_before(void **state)
+{
+	/* call, jne, mov disp(%rip),%rbx, call *disp(%rip): each without its displacement */
+	const uint8_t call[] = { 0x50, 0xe8 }, jcc[] = { 0x0f, 0x85 };
+	const uint8_t load[] = { 0x48, 0x8b, 0x1d }, indirect[] = { 0x90, 0xff, 0x15 };
+
+	assert_int_equal(hp_text__branch_opcode(call + 2, 2), 1);
+	assert_int_equal(hp_text__branch_opcode(jcc + 2, 2), 2);
+	assert_int_equal(hp_text__branch_opcode(jcc + 2, 1), 0);
+	assert_int_equal(hp_text__branch_opcode(load + 3, 3), 0);
+	assert_int_equal(hp_text__opcode_before(call + 2, 2), 1);
+	assert_int_equal(hp_text__opcode_before(load + 3, 3), 3);
+	assert_int_equal(hp_text__opcode_before(indirect + 3, 3), 2);
+	assert_int_equal(hp_text__opcode_before(indirect + 3, 1), 0);
 }
 
 static void test_body_probe(void **state)
@@ -249,6 +265,7 @@ int main(void)
 		cmocka_unit_test(test_decode_references),
 		cmocka_unit_test(test_decode_errors),
 		cmocka_unit_test(test_find_branch),
+		cmocka_unit_test(test_opcode_before),
 		cmocka_unit_test(test_body_probe),
 		cmocka_unit_test(test_body_probe_refused),
 		cmocka_unit_test(test_body_probe_loop),

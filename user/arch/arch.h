@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * All that the proc engine knows about a processor: its jumps, its relocations, its registers, and
- * how a system call is made in a stopped thread. One file of this folder for each processor.
+ * how a system call is made in a stopped thread. What single instructions say is text.h. Each file of this
+ * folder is for one processor, and says so in its name.
  */
 #ifndef HP_ARCH_ARCH_H
 #define HP_ARCH_ARCH_H

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "arch/arch.h"
-#include "host/text.h"
+#include "arch/text.h"
 
 #define JUMP_BYTES 5 /* jmp rel32 */
 #define JUMP	   0xe9

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "arch/arch.h"
-#include "host/text.h"
+#include "arch/text.h"
 
 /*
  * branch_setup_xol_ops() and push_setup_xol_ops(), arch/x86/kernel/uprobes.c, Linux 6.1: direct jumps

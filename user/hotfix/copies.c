@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "arch/arch.h"
-#include "host/text.h"
+#include "arch/text.h"
 
 size_t hp_copies__name(const char *target, const char **name, const char **file)
 {

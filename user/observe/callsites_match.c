@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/text.h"
 #include "host/module_files.h"
 #include "host/module_image.h"
 #include "host/module_memory.h"
-#include "host/text.h"
 #include "observe/callsites_internal.h"
 
 /* How many jumps in a row are followed: a tail call, and the trampoline of a static call. */

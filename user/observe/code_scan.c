@@ -14,7 +14,7 @@
 /* The four bytes of a displacement or immediate that may refer to a target. */
 struct candidate {
 	uint64_t at;
-	bool plain_branch; /* the opcode of a call, jmp or jcc lies before it */
+	uint8_t opcode; /* bytes of a direct branch's opcode in front of it, or 0 */
 };
 
 struct candidates {
@@ -112,7 +112,7 @@ int hp_bytes__read(const void *ctx, uint64_t address, void *buf, size_t len)
 	return 0;
 }
 
-static int add_candidate(struct candidates *c, uint64_t at, bool plain_branch)
+static int add_candidate(struct candidates *c, uint64_t at, size_t opcode)
 {
 	if (c->count == c->cap) {
 		size_t cap = c->cap ? 2 * c->cap : 256;
@@ -123,7 +123,7 @@ static int add_candidate(struct candidates *c, uint64_t at, bool plain_branch)
 		c->list = list;
 		c->cap = cap;
 	}
-	c->list[c->count++] = (struct candidate){ .at = at, .plain_branch = plain_branch };
+	c->list[c->count++] = (struct candidate){ .at = at, .opcode = (uint8_t)opcode };
 	return 0;
 }
 
@@ -133,14 +133,6 @@ static inline uint32_t load32(const uint8_t *p)
 
 	memcpy(&v, p, sizeof(v));
 	return v;
-}
-
-/* call, jmp or jcc: what may stand before four bytes of displacement, with @p pointing at them. */
-static bool is_branch_opcode(const uint8_t *p, size_t before)
-{
-	if (before >= 1 && (p[-1] == 0xe8 || p[-1] == 0xe9))
-		return true;
-	return before >= 2 && p[-2] == 0x0f && (p[-1] & 0xf0) == 0x80;
 }
 
 /*
@@ -159,7 +151,7 @@ static int find_candidates(struct candidates *c, const uint8_t *buf, size_t len,
 		if (may_hold(set, value + next)) {
 			dest = address + i + 4 + (uint64_t)(int64_t)(int32_t)value;
 			if (hp_address_set__find(set, dest) >= 0 &&
-			    add_candidate(c, address + i, is_branch_opcode(buf + i, i)))
+			    add_candidate(c, address + i, hp_text__branch_opcode(buf + i, i)))
 				return -ENOMEM;
 		}
 		if (may_hold(set, value) &&
@@ -314,23 +306,18 @@ static int scan_unknown(const struct hp_code *code, const struct hp_address_set 
 			const struct candidate *candidate, hp_reference_fn fn, void *arg)
 {
 	static const struct hp_symbol nobody;
-	uint64_t start = candidate->at - 1;
+	uint64_t start = candidate->at - candidate->opcode;
+	size_t len = candidate->opcode + 4u;
 	struct hp_insn insn;
 	uint8_t buf[6];
 	int ret;
 
-	if (!candidate->plain_branch || !inside(code, start) || !inside(code, candidate->at + 3))
+	if (!candidate->opcode || !inside(code, start) || !inside(code, candidate->at + 3))
 		return 0;
-	ret = code->read(code->ctx, start, buf, 5);
+	ret = code->read(code->ctx, start, buf, len);
 	if (ret)
 		return ret;
-	if (buf[0] != 0xe8 && buf[0] != 0xe9) {
-		start--; /* jcc has an opcode of two bytes */
-		ret = inside(code, start) ? code->read(code->ctx, start, buf, 6) : -ENOENT;
-		if (ret)
-			return ret == -ENOENT ? 0 : ret;
-	}
-	if (hp_text__decode(buf, candidate->at + 4 - start, start, &insn))
+	if (hp_text__decode(buf, len, start, &insn))
 		return 0;
 	return report(&insn, start, set, &nobody, false, fn, arg);
 }

@@ -11,9 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "arch/text.h"
 #include "base/cleanup.h"
 #include "host/kallsyms.h"
-#include "host/text.h"
 
 /* Addresses to look for, sorted and unique, with a filter that rules most others out fast. */
 struct hp_address_set {

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "arch/arch.h"
-#include "host/text.h"
+#include "arch/text.h"
 #include "observe/code_scan.h"
 
 /* Where a branch, or a pointer that one goes through, leads to a function. */
@@ -298,29 +298,22 @@ static bool may_refer(const struct scan *s, uint64_t value)
 }
 
 /*
- * Four bytes that are the distance to one of our places end the instructions that are looked for; those
- * begin two bytes before, or one or three.
+ * Four bytes that are the distance to one of our places end the instructions that are looked for.
  */
 static int scan_bytes(struct scan *s, const uint8_t *code, size_t len, uint64_t address)
 {
 	int ret = 0;
 
 	for (size_t at = 1; at + 4 <= len && !ret; at++) {
-		const uint8_t *opcode = code + at;
 		int32_t distance;
-		size_t back = 0;
+		size_t back;
 
-		memcpy(&distance, opcode, sizeof(distance));
+		memcpy(&distance, code + at, sizeof(distance));
 		if (!may_refer(s, address + at + 4 + (uint64_t)(int64_t)distance))
 			continue;
-		if (opcode[-1] == 0xe8 || opcode[-1] == 0xe9)
-			back = 1;
-		else if (at >= 3 && (opcode[-3] & 0xf0) == 0x40)
-			back = 3;
-		else if (at >= 2)
-			back = 2;
+		back = hp_text__opcode_before(code + at, at);
 		if (back)
-			ret = consider(s, opcode - back, len - (at - back), address + at - back);
+			ret = consider(s, code + at - back, len - (at - back), address + at - back);
 	}
 	return ret;
 }

@@ -3,8 +3,8 @@
 #include "proof/process_tails.h"
 
 #include "arch/arch.h"
+#include "arch/text.h"
 #include "engines/proc/memory.h"
-#include "host/text.h"
 
 /* A call through a pointer is the longest that there is, with a prefix; a stub is an endbr64 and a jump through one. */
 #define CALL_MIN 5

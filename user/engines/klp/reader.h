@@ -10,10 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "arch/text.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "engines/engine.h"
-#include "host/text.h"
 #include "hotproof/klp_records.h"
 
 struct klp_list_bpf;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Questions about the machine code of one function (x86-64), answered by decoding it. */
-#include "host/text.h"
+#include "arch/text.h"
 
 #include <errno.h>
 #include <string.h>
@@ -81,6 +81,26 @@ int hp_text__find_branch(const uint8_t *code, size_t len, uint64_t address, uint
 		}
 	}
 	return -ENOENT;
+}
+
+size_t hp_text__branch_opcode(const uint8_t *displacement, size_t before)
+{
+	if (before >= 1 && (displacement[-1] == 0xe8 || displacement[-1] == 0xe9))
+		return 1; /* call, jmp */
+	if (before >= 2 && displacement[-2] == 0x0f && (displacement[-1] & 0xf0) == 0x80)
+		return 2; /* jcc */
+	return 0;
+}
+
+size_t hp_text__opcode_before(const uint8_t *displacement, size_t before)
+{
+	size_t branch = hp_text__branch_opcode(displacement, before);
+
+	if (branch)
+		return branch;
+	if (before >= 3 && (displacement[-3] & 0xf0) == 0x40)
+		return 3; /* a REX prefix, opcode, ModRM */
+	return before >= 2 ? 2 : 0;
 }
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Questions about the machine code of one function (x86-64), answered by decoding it. */
-#ifndef HP_HOST_TEXT_H
-#define HP_HOST_TEXT_H
+#ifndef HP_ARCH_TEXT_H
+#define HP_ARCH_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,6 +53,19 @@ int hp_text__find_branch(const uint8_t *code, size_t len, uint64_t address, uint
  * (available_filter_functions).
  */
 int hp_text__body_probe_offset(const uint8_t *code, size_t len, uint64_t *offset);
+
+/*
+ * How many bytes of opcode a direct branch has whose displacement of 32 bits is at @displacement, where the
+ * @before bytes in front of it can be read; 0 when those are of no such branch. That they are is no proof: they
+ * may be the end of another instruction.
+ */
+size_t hp_text__branch_opcode(const uint8_t *displacement, size_t before);
+
+/*
+ * The same of any instruction that ends with the displacement: a branch, one through memory, or one that
+ * takes an address. 0 when there are too few bytes.
+ */
+size_t hp_text__opcode_before(const uint8_t *displacement, size_t before);
 
 /* A place in a function. */
 struct hp_text_place {
