@@ -10,10 +10,11 @@
 
 static json_t *object_json(const struct hp_bpf_object *object)
 {
-	json_t *forwards = json_array();
+	json_t *forwards;
 
 	if (!object)
 		return json_null();
+	forwards = json_array();
 	for (size_t i = 0; i < object->forward_count; i++) {
 		const struct hp_bpf_forward *f = &object->forwards[i];
 
@@ -30,10 +31,11 @@ static json_t *object_json(const struct hp_bpf_object *object)
 static json_t *program_json(const struct hp_program_report *report)
 {
 	const struct hp_bpf_program *p = report->program;
-	json_t *functions = json_array();
+	json_t *functions;
 
 	if (!p)
 		return json_null();
+	functions = json_array();
 	for (size_t i = 0; i < p->function_count; i++) {
 		const struct hp_program_row *row = &report->rows[i];
 
