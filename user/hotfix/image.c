@@ -23,13 +23,19 @@ static int add_segment(struct hp_image *image, const struct hp_elf *elf, const G
 		       struct hp_error *err)
 {
 	struct hp_image_segment *s = &image->segments[image->segment_count];
+	uint8_t last;
 
+	/* In a process, it is by its headers and notes that a hotfix is known. */
+	if (!image->segment_count && (p->p_vaddr || p->p_offset))
+		return corrupt(err, "its headers are not loaded");
 	if (p->p_vaddr > IMAGE_MAX || p->p_memsz > IMAGE_MAX)
 		return unsupported(err, "more than 64 MiB of code and data");
 	if (p->p_filesz > p->p_memsz || p->p_vaddr % HP_PAGE != p->p_offset % HP_PAGE)
 		return corrupt(err, "a segment");
 	if (HP_PAGE_DOWN(p->p_vaddr) < image->span)
 		return corrupt(err, "its segments are not in order");
+	if (p->p_filesz && hp_elf__read(elf, p->p_vaddr + p->p_filesz - 1, &last, 1))
+		return corrupt(err, "it is shorter than its headers say");
 	if ((p->p_flags & (PF_W | PF_X)) == (PF_W | PF_X))
 		return unsupported(err, "a segment that is writable and executable");
 	*s = (struct hp_image_segment){
@@ -48,7 +54,7 @@ static int add_segment(struct hp_image *image, const struct hp_elf *elf, const G
 	if (!s->bytes)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	if (p->p_filesz && hp_elf__read(elf, p->p_vaddr, s->bytes, p->p_filesz))
-		return corrupt(err, "it is shorter than its headers say");
+		return corrupt(err, "a segment");
 	return 0;
 }
 
