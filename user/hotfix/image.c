@@ -86,6 +86,26 @@ static int read_segments(struct hp_image *image, const struct hp_elf *elf, struc
 	return image->relro_end <= image->span ? 0 : corrupt(err, "its RELRO segment");
 }
 
+/* A jump to anywhere else would be the end of the process. */
+static int check_replacements(const struct hp_image *image, const struct hp_hotfix_meta *meta,
+			      struct hp_error *err)
+{
+	for (size_t i = 0; i < meta->forward_count; i++) {
+		uint64_t address = meta->forward[i].new_address;
+		bool is_code = false;
+
+		for (size_t j = 0; j < image->segment_count; j++) {
+			const struct hp_image_segment *s = &image->segments[j];
+
+			is_code |= (s->prot & PROT_EXEC) && address >= s->address &&
+				   address - s->address < s->file_size;
+		}
+		if (!is_code)
+			return corrupt(err, "a replacement is not in its code");
+	}
+	return 0;
+}
+
 /* What the dynamic section asks for that nobody would do. */
 static int check_dynamic(struct hp_elf *elf, struct hp_error *err)
 {
@@ -282,6 +302,7 @@ int hp_image__read(struct hp_image **out, const struct hp_hotfix *hotfix, struct
 		ret = hp_fail(err, HP_E_ARCH, "the hotfix is for another processor");
 	else
 		ret = read_segments(image, elf, err);
+	ret = ret ?: check_replacements(image, hp_hotfix__meta(hotfix), err);
 	ret = ret ?: check_dynamic(elf, err);
 	ret = ret ?: read_symbols(image, hotfix, err);
 	ret = ret ?: read_relocs(image, elf, err);

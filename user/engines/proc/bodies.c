@@ -69,6 +69,22 @@ static int read_body(struct hp_body *body, struct hp_elf *elf, const struct hp_f
 	return 0;
 }
 
+/* The hotfix will write, or call, where its metadata says that something of the target is. */
+static int check_reverse(struct hp_elf *elf, const struct hp_reverse *r, struct hp_error *err)
+{
+	for (size_t i = 0; r->in_target && i < hp_elf__segment_count(elf); i++) {
+		const GElf_Phdr *p = hp_elf__segment(elf, i);
+
+		if (p->p_type == PT_LOAD && r->address >= p->p_vaddr &&
+		    r->address - p->p_vaddr < p->p_memsz)
+			return 0;
+	}
+	return r->in_target ? hp_fail(err, HP_E_HOTFIX,
+				      "the hotfix file is damaged: %s lies outside of the target",
+				      r->name)
+			    : 0;
+}
+
 int hp_bodies__get(struct hp_bodies *bodies, struct hp_elf *elf, const struct hp_hotfix_meta *meta,
 		   const struct hp_body **out, struct hp_error *err)
 {
@@ -91,6 +107,8 @@ int hp_bodies__get(struct hp_bodies *bodies, struct hp_elf *elf, const struct hp
 		ret = hp_fail(err, HP_E_NOMEM, "out of memory");
 	for (size_t i = 0; i < bodies->forward_count && !ret; i++)
 		ret = read_body(&read[i], elf, &meta->forward[i], err);
+	for (size_t i = 0; i < meta->reverse_count && !ret; i++)
+		ret = check_reverse(elf, &meta->reverse[i], err);
 	if (ret) {
 		free_bodies(read, bodies->forward_count);
 		return ret;
