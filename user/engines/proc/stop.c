@@ -22,6 +22,8 @@
 /* How much longer than the attempt it may take until a thread can be let go again. */
 #define LET_GO_NS HP_NSEC_PER_SEC
 
+#define PF_IO_WORKER 0x10 /* include/linux/sched.h, since Linux 5.12 */
+
 struct status {
 	char text[4096];
 };
@@ -61,6 +63,13 @@ static char read_state(pid_t pid, pid_t tid, char text[32])
 
 	snprintf(text, 32, "%.*s", state ? (int)strcspn(state, "\n") : 4, state ?: "gone");
 	return state ? *state : 'X';
+}
+
+bool hp_stop__is_asleep(pid_t pid, pid_t tid)
+{
+	char text[32];
+
+	return read_state(pid, tid, text) == 'S';
 }
 
 bool hp_stop__is_event(int status)
@@ -154,20 +163,68 @@ static int seize(struct hp_stop *stop, pid_t tid, struct hp_error *err)
 	return 0;
 }
 
+/*
+ * The kernel's own threads of a process, of io_uring, never run its code, so they need not stop; and
+ * must not: the requests that they wait in would end with EINTR (io_fixup_rw_res(), io_uring/rw.c).
+ */
+static bool is_kernels(pid_t pid, pid_t tid)
+{
+	_cleanup_close_ int fd = -1;
+	char path[64], text[512];
+	const char *at;
+	ssize_t n;
+
+	/* The first thread began as any program does. */
+	if (tid == pid)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", pid, tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	text[n < 0 ? 0 : n] = '\0';
+	/* proc_pid_stat(5): the 9th value; the second one ends with the last bracket. */
+	at = strrchr(text, ')');
+	for (int value = 2; at && value < 9; value++)
+		at = strchr(at + 1, ' ');
+	return at && strtoul(at, NULL, 10) & PF_IO_WORKER;
+}
+
+/* The threads that are not known yet, in *@tids: looked at all before the first of them is stopped. */
+static int list_new(const struct hp_stop *stop, DIR *dir, pid_t **tids, size_t *count)
+{
+	struct dirent *entry;
+	size_t room = 0;
+
+	*tids = NULL;
+	*count = 0;
+	rewinddir(dir);
+	while ((entry = readdir(dir))) {
+		pid_t tid = atoi(entry->d_name);
+
+		if (tid <= 0 || is_known(stop, tid) || is_kernels(stop->pid, tid))
+			continue;
+		if (*count == room) {
+			pid_t *grown = realloc(*tids, (room = 2 * room + 16) * sizeof(*grown));
+
+			if (!grown)
+				return -ENOMEM;
+			*tids = grown;
+		}
+		(*tids)[(*count)++] = tid;
+	}
+	return 0;
+}
+
 /* Seize the threads that are not known yet; *found says how many there were. */
 static int seize_new(struct hp_stop *stop, DIR *dir, size_t *found, struct hp_error *err)
 {
-	struct dirent *entry;
-	size_t before = stop->count;
+	_cleanup_free_ pid_t *tids = NULL;
+	size_t before = stop->count, count;
 	int ret = 0;
 
-	rewinddir(dir);
-	while (!ret && (entry = readdir(dir))) {
-		pid_t tid = atoi(entry->d_name);
-
-		if (tid > 0 && !is_known(stop, tid))
-			ret = seize(stop, tid, err);
-	}
+	if (list_new(stop, dir, &tids, &count))
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	for (size_t i = 0; i < count && !ret; i++)
+		ret = seize(stop, tids[i], err);
 	*found = stop->count - before;
 	return ret;
 }

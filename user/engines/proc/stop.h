@@ -46,6 +46,9 @@ static inline void hp_cleanup_stop(struct hp_stop **stop)
 		hp_stop__end(*stop);
 }
 
+/* True if the thread waits for something that a signal would end. */
+bool hp_stop__is_asleep(pid_t pid, pid_t tid);
+
 /* True if the status says: stopped as asked, by PTRACE_INTERRUPT or a group stop. */
 bool hp_stop__is_event(int status);
 
