@@ -21,6 +21,8 @@
 #define SCRATCH_BYTES 2048
 #define BELOW_FRAME   8192 /* for scratch, or for the frames of functions that are called */
 #define CALL_TIMEOUT  (5 * HP_NSEC_PER_SEC)
+/* Who is asleep for so long, and was to run a few instructions, is kept from it. */
+#define ASLEEP_NS (50 * HP_NSEC_PER_MSEC)
 
 #ifndef PTRACE_O_SUSPEND_SECCOMP
 #define PTRACE_O_SUSPEND_SECCOMP (1 << 21)
@@ -38,6 +40,8 @@ struct hp_inject {
 	bool entered; /* our registers are in place, and signals are blocked */
 	bool called;  /* functions ran, which use the stack and the FP registers */
 	bool at_exit; /* it stands where a system call ends */
+	bool stuck;   /* it runs, or is kept from it, and does not come to where it was sent */
+	bool halted;  /* it was, and stands now where hp_stop__begin() leaves a thread */
 	int held;     /* a stop signal that came meanwhile, or 0 */
 };
 
@@ -195,8 +199,30 @@ fail:
 	return ret;
 }
 
+/*
+ * The thread's next stop. -ETIMEDOUT, and stuck, when there is none in time; and, on the way into the
+ * kernel (@enters), soon when it sleeps: the freezer of cgroup v2 lets a thread stop for a tracer and
+ * then keeps it from running (do_freezer_trap(), kernel/signal.c).
+ */
+static int wait_stop(struct hp_inject *in, uint64_t deadline, bool enters, int *status)
+{
+	uint64_t since = hp_now_ns();
+
+	for (;;) {
+		int ret = hp_tracer__wait(in->tid, deadline, enters, status);
+
+		if (ret == -EBUSY || (ret == -EINTR && hp_now_ns() - since > ASLEEP_NS &&
+				      hp_stop__is_asleep(in->pid, in->tid))) {
+			in->stuck = true;
+			return -ETIMEDOUT;
+		}
+		if (ret != -EINTR)
+			return ret;
+	}
+}
+
 /* Run the thread to its next system call stop. Signals that cannot be blocked are put off. */
-static int run_to_syscall(struct hp_inject *in)
+static int run_to_syscall(struct hp_inject *in, bool enters)
 {
 	uint64_t deadline = hp_now_ns() + CALL_TIMEOUT;
 	int signal = 0;
@@ -206,7 +232,7 @@ static int run_to_syscall(struct hp_inject *in)
 
 		if (ptrace(PTRACE_SYSCALL, in->tid, 0, signal))
 			return -errno;
-		ret = hp_tracer__wait(in->tid, deadline, false, &status);
+		ret = wait_stop(in, deadline, enters, &status);
 		if (ret)
 			return ret;
 		if (WSTOPSIG(status) == (SIGTRAP | 0x80))
@@ -226,7 +252,7 @@ static int run_to_syscall(struct hp_inject *in)
 static int enter(struct hp_inject *in, const struct hp_arch_regs *regs)
 {
 	uint64_t all = ~0ull;
-	int ret = hp_arch__set_regs(in->tid, regs);
+	int ret = in->stuck ? -ETIMEDOUT : hp_arch__set_regs(in->tid, regs);
 
 	in->at_exit = false;
 	if (ret)
@@ -235,7 +261,7 @@ static int enter(struct hp_inject *in, const struct hp_arch_regs *regs)
 	if (!in->entered && ptrace(PTRACE_SETSIGMASK, in->tid, sizeof(all), &all))
 		return -errno;
 	in->entered = true;
-	return run_to_syscall(in);
+	return run_to_syscall(in, true);
 }
 
 int hp_inject__syscall(struct hp_inject *in, int64_t *result, long nr, uint64_t a, uint64_t b,
@@ -247,7 +273,7 @@ int hp_inject__syscall(struct hp_inject *in, int64_t *result, long nr, uint64_t 
 
 	hp_arch_call__syscall(&in->call, nr, args, &regs);
 	ret = enter(in, &regs);
-	ret = ret ?: run_to_syscall(in);
+	ret = ret ?: run_to_syscall(in, false);
 	ret = ret ?: hp_arch__get_regs(in->tid, &regs);
 	in->at_exit = !ret;
 	if (!ret)
@@ -274,7 +300,7 @@ int hp_inject__call(struct hp_inject *in, uint64_t *result, uint64_t address)
 	*result = hp_arch__entered_nr(&regs);
 	hp_arch__skip_syscall(&regs);
 	ret = hp_arch__set_regs(in->tid, &regs);
-	ret = ret ?: run_to_syscall(in);
+	ret = ret ?: run_to_syscall(in, false);
 	in->at_exit = !ret;
 	return ret;
 }
@@ -327,6 +353,30 @@ static int run_to_event(struct hp_inject *in)
 	return ret;
 }
 
+/* Stop a thread that is stuck. If it is about to make our system call, it makes none. */
+static int halt(struct hp_inject *in)
+{
+	uint64_t deadline = hp_now_ns() + CALL_TIMEOUT;
+	struct hp_arch_regs regs;
+	int status = 0, ret;
+
+	ret = ptrace(PTRACE_INTERRUPT, in->tid, 0, 0) ? -errno : 0;
+	while (!ret && !in->halted) {
+		ret = hp_tracer__wait(in->tid, deadline, false, &status);
+		in->halted = !ret && hp_stop__is_event(status);
+		if (ret || in->halted)
+			break;
+		ret = hp_arch__get_regs(in->tid, &regs);
+		if (!ret) {
+			hp_arch__skip_syscall(&regs);
+			ret = hp_arch__set_regs(in->tid, &regs);
+		}
+		if (!ret && ptrace(PTRACE_CONT, in->tid, 0, 0))
+			ret = -errno;
+	}
+	return ret;
+}
+
 /*
  * Back to where the kernel itself decides about the interrupted system call when the thread is let
  * go. That is so where hp_stop__begin() left it, and as well where a system call ends: being
@@ -335,16 +385,20 @@ static int run_to_event(struct hp_inject *in)
  */
 static int leave(struct hp_inject *in)
 {
-	int ret = in->called ? hp_arch_call__restore_xstate(&in->call, in->tid) : 0;
+	int ret = in->stuck ? halt(in) : 0;
 
+	/* Its frame leads it back, whenever it runs. */
+	if (ret)
+		return ret;
+	ret = in->called ? hp_arch_call__restore_xstate(&in->call, in->tid) : 0;
 	if (ptrace(PTRACE_SETSIGMASK, in->tid, sizeof(in->sigmask), &in->sigmask))
 		ret = ret ?: -errno;
 	/* First, so that not one instruction is run between this stop and the next. */
-	if (!in->at_exit && ptrace(PTRACE_INTERRUPT, in->tid, 0, 0))
+	if (!in->at_exit && !in->halted && ptrace(PTRACE_INTERRUPT, in->tid, 0, 0))
 		ret = ret ?: -errno;
 	ret = ret ?: hp_arch__set_regs(in->tid, &in->call.original);
 	ret = ret ?: restore_stack(in);
-	if (!ret && !in->at_exit)
+	if (!ret && !in->at_exit && !in->halted)
 		ret = run_to_event(in);
 	return ret;
 }

@@ -22,6 +22,17 @@ static int failed(struct hp_attempt *a, int64_t ret, const char *what, struct hp
 {
 	if (ret == -ESRCH)
 		return hp_fail(err, HP_E_PROC_GONE, "process %d has ended", a->process->pid);
+	if (ret == -ETIMEDOUT) {
+		hp_fail(err, HP_E_PROC_BUSY,
+			"process %d does not make a system call for us: is it frozen "
+			"(cgroup.freeze), or the file system that has the hotfix stuck?",
+			a->process->pid);
+		return -EBUSY;
+	}
+	/* It is the limit of that process, not ours. */
+	if (ret == -EMFILE || ret == -ENFILE)
+		return hp_fail(err, HP_E_PROC_MAP, "%s in process %d: it has too many open files",
+			       what, a->process->pid);
 	return hp_fail_errno(err, HP_E_PROC_MAP, (int)ret, "%s in process %d", what,
 			     a->process->pid);
 }
@@ -259,7 +270,7 @@ int hp_load__map(struct hp_attempt *a, struct hp_binding *binding, struct hp_err
 {
 	int64_t fd = open_staged(a), ret;
 
-	if (fd < 0 && fd != -ESRCH) {
+	if (fd < 0 && fd != -ESRCH && fd != -ETIMEDOUT) {
 		hp_info("process %d cannot map %s (%s): a memfd instead", a->process->pid,
 			a->proc->staged, strerror((int)-fd));
 		fd = open_memfd(a);
