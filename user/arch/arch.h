@@ -75,6 +75,9 @@ int hp_arch__stack_depth(const uint8_t *code, size_t len, uint64_t at, uint64_t 
  */
 bool hp_arch__jumps_into_entry(const uint8_t *code, size_t len, const struct hp_arch_entry *entry);
 
+/* True if the function calls others, or may: it can be left in the middle for another stack. */
+bool hp_arch__calls_others(const uint8_t *code, size_t len);
+
 /* True if the instruction @code jumps, or calls, to where memory says (through a table). */
 bool hp_arch__is_indirect_jump(const uint8_t *code, size_t len);
 bool hp_arch__is_indirect_call(const uint8_t *code, size_t len);

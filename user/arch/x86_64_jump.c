@@ -214,6 +214,17 @@ bool hp_arch__jumps_into_entry(const uint8_t *code, size_t len, const struct hp_
 	return false;
 }
 
+bool hp_arch__calls_others(const uint8_t *code, size_t len)
+{
+	struct hp_insn insn;
+
+	for (size_t at = 0; at < len; at += insn.length)
+		if (hp_text__decode(code + at, len - at, at, &insn) ||
+		    insn.branch == HP_BRANCH_CALL || hp_arch__is_indirect_call(code + at, len - at))
+			return true;
+	return false;
+}
+
 /* ff /2 is call r/m64, ff /4 is jmp r/m64, with prefixes (bnd, notrack, rex) in front. */
 static bool is_indirect(const uint8_t *code, size_t len, uint8_t extension)
 {

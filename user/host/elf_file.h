@@ -76,6 +76,12 @@ int hp_elf__find_dynamic(struct hp_elf *elf, const char *name, const char *versi
 			 struct hp_elf_symbol *out);
 
 /*
+ * The first symbol of code, a function or a label, that is found from link address @from to before
+ * @to, in any table of the file or its debug file; NULL when there is none. Owned by @elf.
+ */
+const char *hp_elf__symbol_between(struct hp_elf *elf, uint64_t from, uint64_t to);
+
+/*
  * The function that holds @address, from any table of the file or its debug file: its name, owned by
  * @elf, and how far into it @address is. -ENOENT when none is known.
  */

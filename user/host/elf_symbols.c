@@ -228,6 +228,39 @@ int hp_elf__symbol_at(struct hp_elf *elf, uint64_t address, const char **name, u
 	return -ENOENT;
 }
 
+static const char *first_between(const struct table *t, uint64_t from, uint64_t to)
+{
+	for (size_t i = 1; i < t->count; i++) {
+		const char *name;
+		GElf_Sym sym;
+
+		if (!gelf_getsym(t->symbols, (int)i, &sym) || sym.st_shndx == SHN_UNDEF ||
+		    sym.st_shndx >= SHN_LORESERVE || sym.st_value < from || sym.st_value >= to ||
+		    (GELF_ST_TYPE(sym.st_info) != STT_FUNC &&
+		     GELF_ST_TYPE(sym.st_info) != STT_GNU_IFUNC &&
+		     GELF_ST_TYPE(sym.st_info) != STT_NOTYPE))
+			continue;
+		name = elf_strptr(t->elf, t->strings, sym.st_name);
+		if (name && *name)
+			return name;
+	}
+	return NULL;
+}
+
+const char *hp_elf__symbol_between(struct hp_elf *elf, uint64_t from, uint64_t to)
+{
+	const char *name = NULL;
+	struct table t;
+
+	if (open_table(elf, SHT_SYMTAB, &t))
+		name = first_between(&t, from, to);
+	if (!name && debug_file(elf) && open_table(elf->debug, SHT_SYMTAB, &t))
+		name = first_between(&t, from, to);
+	if (!name && open_table(elf, SHT_DYNSYM, &t))
+		name = first_between(&t, from, to);
+	return name;
+}
+
 static bool has_section(struct hp_elf *elf, const char *name)
 {
 	GElf_Shdr shdr;

@@ -12,6 +12,7 @@
 
 #include "arch/arch.h"
 #include "base/log.h"
+#include "hotfix/entry.h"
 
 static int symbol_error(int ret, const char *name, const struct hp_elf *target,
 			struct hp_error *err)
@@ -81,7 +82,7 @@ static int add_forward(struct hp_elf *target, struct hp_hotfix_meta *meta, const
 				       hp_elf__path(target));
 	}
 	hp_hotfix__hash(code, symbol.size, f->sha256);
-	return check_room(code, len, f, err);
+	return check_room(code, len, f, err) ?: hp_entry__check(target, f, err);
 }
 
 static struct hp_reverse *add_reverse(struct hp_hotfix_meta *meta, const char *symbol)

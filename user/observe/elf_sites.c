@@ -8,6 +8,7 @@
 
 #include "arch/arch.h"
 #include "arch/text.h"
+#include "host/elf_code.h"
 #include "observe/code_scan.h"
 
 /* Where a branch, or a pointer that one goes through, leads to a function. */
@@ -214,38 +215,12 @@ static bool is_in_stub(const struct scan *s, uint64_t address)
 	return false;
 }
 
-/*
- * False when the function around says that no instruction ends at @next: what looked like one lies
- * inside of others. Where no symbol tells where the function begins, 32 bits that fit are taken as proof.
- */
-static bool is_confirmed(struct hp_elf *elf, uint64_t address, uint64_t next)
-{
-	_cleanup_free_ uint8_t *code = NULL;
-	uint64_t offset, start;
-	struct hp_insn insn;
-	const char *name;
-
-	if (hp_elf__symbol_at(elf, address, &name, &offset))
-		return true;
-	start = address - offset;
-	code = malloc(next - start);
-	if (!code || hp_elf__read(elf, start, code, next - start))
-		return true;
-	for (uint64_t at = start; at < next; at += insn.length) {
-		if (hp_text__decode(code + (at - start), next - at, at, &insn))
-			return false;
-		if (at + insn.length == next)
-			return true;
-	}
-	return false;
-}
-
 static int add_site(struct scan *s, const struct place *to, uint64_t address, uint64_t next,
 		    enum hp_site_kind kind)
 {
 	struct hp_elf_site *grown;
 
-	if (is_in_stub(s, address) || !is_confirmed(s->elf, address, next))
+	if (is_in_stub(s, address) || !hp_elf_code__is_instruction(s->elf, address, next, true))
 		return 0;
 	grown = realloc(s->out->list, (s->out->count + 1) * sizeof(*grown));
 	if (!grown)

@@ -90,8 +90,8 @@ static bool is_redirected(struct hp_attempt *other, uint64_t address)
 }
 
 /*
- * The rest of the targets' code, which stays: threads may go on in it with --consistency entry.
- * Breakpoints in there are probes, ours among them.
+ * The targets' code: its entry once more, since somebody may have come before the stop, and what stays,
+ * where threads may go on with --consistency entry. Breakpoints in there are probes, ours among them.
  */
 static int check_bodies(struct hp_attempt *a, struct hp_error *err)
 {
@@ -112,7 +112,9 @@ static int check_bodies(struct hp_attempt *a, struct hp_error *err)
 			       len - site->entry.skip < site->entry.length ? len - site->entry.skip
 									   : site->entry.length);
 		for (size_t at = 0; at < len; at++)
-			if (here[at] != file[at] && !hp_arch__is_breakpoint(here + at, len - at))
+			if (here[at] != file[at] &&
+			    (at < (size_t)site->entry.skip + site->entry.length ||
+			     !hp_arch__is_breakpoint(here + at, len - at)))
 				return hp_fail(err, HP_E_PROC_CODE,
 					       "the code of %s was changed at offset %zu",
 					       site->forward->target, at);
@@ -120,15 +122,27 @@ static int check_bodies(struct hp_attempt *a, struct hp_error *err)
 	return 0;
 }
 
-/* With --consistency entry, threads go on in the old body: it must not jump into our jump. */
-static int check_jumps_back(struct hp_attempt *a, struct hp_error *err)
+/*
+ * Who goes on in the old body must not jump into our jump. With --consistency entry that is any thread;
+ * else whoever called another function and left for another stack there, as coroutines do: their
+ * stacks are not looked at.
+ */
+static int check_jumps_back(struct hp_attempt *a, bool entry_only, struct hp_error *err)
 {
 	for (size_t i = 0; i < site_count(a); i++) {
 		const struct hp_site *site = &a->sites[i];
+		size_t len = site->forward->size;
 
-		if (hp_arch__jumps_into_entry(site->body, site->forward->size, &site->entry))
-			return hp_fail(err, HP_E_HOTFIX_UNSUPPORTED,
+		if (!hp_arch__jumps_into_entry(site->body, len, &site->entry))
+			continue;
+		if (entry_only)
+			return hp_fail(err, HP_E_TARGET_ENTRY,
 				       "%s jumps back to its entry: not with --consistency entry",
+				       site->forward->target);
+		if (hp_arch__calls_others(site->body, len))
+			return hp_fail(err, HP_E_TARGET_ENTRY,
+				       "%s jumps back to its entry, and calls others: a coroutine "
+				       "that waits there would come back into the jump",
 				       site->forward->target);
 	}
 	return 0;
@@ -255,8 +269,7 @@ static int attempt(struct hp_attempt *a, struct hp_outcome_record *record,
 		record->outcome = record->written ? HP_OUTCOME_APPLIED : HP_OUTCOME_ALREADY;
 	if (ret)
 		return ret == -EALREADY ? 0 : ret;
-	if (opts->entry_only)
-		ret = check_jumps_back(a, err);
+	ret = check_jumps_back(a, opts->entry_only, err);
 	ret = ret
 		      ?: hp_gadget_cache__find(a->proc->gadgets, a->process->pid, &a->maps,
 					       &plan->gadgets, err);
