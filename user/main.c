@@ -71,7 +71,7 @@ static int run(const struct hp_command *cmd, int argc, char **argv)
 	if (cmd->run_process && hp_process__is_asked(argc, argv)) {
 		struct hp_command process = *cmd;
 
-		process.operands = "FIX.so";
+		process.operands = strcmp(cmd->name, "verify") ? "FIX.so" : "FIX.so…";
 		process.summary = "FIX.so is a hotfix for processes, made by 'hotproof build': "
 				  "see hotproof-build(1).";
 		process.details = NULL;

@@ -55,11 +55,11 @@ static int set_map_sizes(struct observe_bpf *skel, size_t targets, const struct 
 	ret = bpf_map__set_max_entries(skel->maps.counters, slots);
 	if (o->time)
 		ret = ret ?: bpf_map__set_max_entries(skel->maps.hists, slots * HP_PM_STATES);
-	if (o->processes)
+	if (o->process_counters)
 		ret = ret
 			      ?: bpf_map__set_max_entries(skel->maps.processes,
-							  (__u32)(slots * o->processes));
-	if (o->processes)
+							  (__u32)o->process_counters);
+	if (o->process_counters)
 		ret = ret ?: bpf_map__set_max_entries(skel->maps.process_callers, PROCESS_CALLERS);
 	if (o->callers) {
 		ret = ret ?: bpf_map__set_max_entries(skel->maps.callers, slots);
@@ -100,7 +100,7 @@ static int load(struct hp_observer *obs, const struct hp_observer_opts *opts)
 	}
 	skel->rodata->want_callers = opts->callers;
 	skel->rodata->want_scope = opts->scope;
-	skel->rodata->want_processes = opts->processes != 0;
+	skel->rodata->want_processes = opts->process_counters != 0;
 	if (hp_ns__pid(&device, &inode)) {
 		skel->rodata->pid_ns_device = device;
 		skel->rodata->pid_ns_inode = inode;

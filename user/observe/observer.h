@@ -28,11 +28,11 @@ struct hp_observer;
 #define HP_TRAMPOLINES_MAX 16
 
 struct hp_observer_opts {
-	size_t targets;	  /* how many targets there will be */
-	bool callers;	  /* keep the return addresses of the calls */
-	bool time;	  /* allow hp_observer__arm() with time */
-	bool scope;	  /* tell the calls of a workload apart (hp_observer__scope_task()) */
-	size_t processes; /* points are in user space, and calls told apart for so many processes */
+	size_t targets; /* how many targets there will be */
+	bool callers;	/* keep the return addresses of the calls */
+	bool time;	/* allow hp_observer__arm() with time */
+	bool scope;	/* tell the calls of a workload apart (hp_observer__scope_task()) */
+	size_t process_counters; /* points are in user space, and calls told apart by process: room for so many */
 };
 
 /*

@@ -87,25 +87,21 @@ void hp_watch__disarm(struct hp_watch *watch, size_t target, enum hp_point_role 
 	hp_observer__disarm(watch->observer, target, role);
 }
 
-/*
- * How many targets had enough calls in this window's state, of those that are to have any, and how
- * many calls there were.
- */
-static size_t count_exercised(struct hp_watch *watch, const struct hp_window *window,
-			      size_t *wanted, uint64_t *calls)
+static void count_exercised(struct hp_watch *watch, const struct hp_window *window,
+			    struct hp_exercised *out)
 {
-	size_t exercised = 0;
-
-	*wanted = 0;
-	*calls = 0;
+	memset(out, 0, sizeof(*out));
+	if (window->count) {
+		window->count(window->count_arg, out);
+		return;
+	}
 	for (size_t i = 0; i < watch->count; i++) {
 		uint64_t n = hp_observer__calls(watch->observer, i, window->role, window->state);
 
-		*calls += n;
-		*wanted += !watch->targets[i].optional;
-		exercised += n >= (window->min_calls ?: 1) && !watch->targets[i].optional;
+		out->calls += n;
+		out->wanted += !watch->targets[i].optional;
+		out->exercised += n >= (window->min_calls ?: 1) && !watch->targets[i].optional;
 	}
-	return exercised;
 }
 
 void hp_watch__set_optional(struct hp_watch *watch, size_t target)
@@ -117,7 +113,7 @@ int hp_watch__run(struct hp_watch *watch, const struct hp_window *window,
 		  struct hp_window_result *result, struct hp_error *err)
 {
 	__cleanup(hp_cleanup_hp_exercise__close) struct hp_exercise *ex = NULL;
-	uint64_t start, end, now, calls;
+	uint64_t start, end, now;
 
 	memset(result, 0, sizeof(*result));
 	hp_observer__set_state_all(watch->observer, window->state);
@@ -136,7 +132,7 @@ int hp_watch__run(struct hp_watch *watch, const struct hp_window *window,
 	for (now = start; now < end; now = hp_now_ns()) {
 		uint64_t left_ms = (end - now) / HP_NSEC_PER_MSEC + 1;
 		int ms = left_ms < POLL_MS ? (int)left_ms : POLL_MS;
-		size_t exercised, wanted;
+		struct hp_exercised seen;
 
 		if (!window->uninterruptible && hp_interrupted()) {
 			result->interrupted = true;
@@ -146,11 +142,11 @@ int hp_watch__run(struct hp_watch *watch, const struct hp_window *window,
 			poll(NULL, 0, ms);
 		else if (hp_exercise__wait(ex, ms))
 			break;
-		exercised = count_exercised(watch, window, &wanted, &calls);
-		if (window->until_exercised && exercised == wanted)
+		count_exercised(watch, window, &seen);
+		if (window->until_exercised && seen.exercised == seen.wanted)
 			break;
 		hp_progress("%s: %zu of %zu targets called, %llu calls, %.0f s", window->what,
-			    exercised, wanted, (unsigned long long)calls,
+			    seen.exercised, seen.wanted, (unsigned long long)seen.calls,
 			    (double)(hp_now_ns() - start) / 1e9);
 	}
 	hp_observer__set_state_all(watch->observer, HP_PM_OFF);

@@ -17,6 +17,12 @@
 
 struct hp_watch;
 
+/* How many targets were called often enough, of those that are to be, and all calls. */
+struct hp_exercised {
+	size_t exercised, wanted;
+	uint64_t calls;
+};
+
 /* How long a window lasts. It ends early when SIGINT, SIGTERM or SIGHUP comes. */
 struct hp_window {
 	enum hp_pm_state state; /* what its calls are counted under; HP_PM_OFF before and after */
@@ -25,6 +31,9 @@ struct hp_window {
 	bool until_exercised;	/* or once every target had @min_calls calls at @role */
 	uint64_t min_calls;	/* 0 is taken as 1 */
 	enum hp_point_role role;
+	/* Says so instead, where what is a target is not one of the watch's; or NULL. */
+	void (*count)(void *arg, struct hp_exercised *out);
+	void *count_arg;
 	bool uninterruptible; /* a signal does not end it: undoing runs because of one */
 	const char *what;     /* for the progress line: "verifying", … */
 };

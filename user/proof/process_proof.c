@@ -6,7 +6,9 @@
  */
 #include "proof/process_proof.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +16,9 @@
 #include "observe/watch.h"
 #include "proof/process_sites.h"
 
-/* Processes beyond those that are known when the window begins. */
-#define ROOM_FOR_NEW 1024
-#define MAX_FILES    64
+/* Processes beyond those that are known when the window begins: new ones, and those out of scope. */
+#define ROOM_FOR_MORE 4096
+#define MAX_FILES     64
 
 /*
  * One file that probes stand in, and what became of each probe. Where calls come by one of several
@@ -34,14 +36,23 @@ struct probed_file {
 	} * probes;			  /* one for each forward attach */
 };
 
+/* Of one hotfix. */
 struct process_proof {
 	struct hp_proc *proc;
 	struct hp_processes_report *report;
 	const struct hp_hotfix_meta *meta;
 	const struct hp_process_proof_opts *opts;
-	struct hp_watch *watch;
+	struct hp_watch *watch; /* of all of them */
+	size_t first_slot;	/* where its own begin there */
 	struct probed_file files[MAX_FILES];
 	size_t file_count;
+	uint64_t calls; /* of the replacements, when their processes were last looked at */
+};
+
+struct all_proofs {
+	struct process_proof *list;
+	size_t count;
+	struct hp_watch *watch;
 };
 
 int hp_process_row__look(struct hp_proc *proc, struct hp_process_row *row, struct hp_error *err)
@@ -83,7 +94,7 @@ static struct probed_file *find_file(struct process_proof *proof, const struct h
 
 static size_t slot_of(const struct process_proof *proof, const struct probed_file *file, size_t i)
 {
-	return (size_t)(file - proof->files) * proof->meta->forward_count + i;
+	return proof->first_slot + (size_t)(file - proof->files) * proof->meta->forward_count + i;
 }
 
 static int arm_place(struct process_proof *proof, const struct hp_process *process,
@@ -354,19 +365,70 @@ static void remember(struct hp_process_row *row, size_t targets)
 			row->targets[i].read_back.redirect == HP_REDIRECT_IN_PLACE;
 }
 
-static int observe(struct process_proof *proof, struct hp_error *err)
+/* All calls of the replacements, by whichever process. */
+static uint64_t count_calls(const struct process_proof *proof)
 {
-	const struct hp_process_proof_opts *opts = proof->opts;
+	uint64_t calls = 0;
+
+	for (size_t f = 0; f < proof->file_count; f++)
+		for (size_t i = 0; i < proof->meta->forward_count; i++)
+			if (proof->files[f].role == HP_POINT_NEW_ENTRY)
+				calls += hp_observer__calls(hp_watch__observer(proof->watch),
+							    slot_of(proof, &proof->files[f], i),
+							    HP_POINT_NEW_ENTRY, HP_PM_ACTIVE);
+	return calls;
+}
+
+static bool is_exercised(struct process_proof *proof, const struct hp_process_row *row, size_t i)
+{
+	struct seen seen;
+	char why[160];
+
+	return row->hotfix_file.inode &&
+	       count(proof, row, i, HP_POINT_NEW_ENTRY, &seen, why, sizeof(why)) &&
+	       seen.calls >= (proof->opts->min_calls ?: 1);
+}
+
+/* Of one that ended nothing more can come. */
+static bool has_ended(const struct hp_process_row *row)
+{
+	return kill(row->record.process.pid, 0) && errno == ESRCH;
+}
+
+static void add_exercised(struct process_proof *proof, struct hp_exercised *out)
+{
+	uint64_t calls = count_calls(proof);
+	bool more = calls != proof->calls;
+
+	proof->calls = calls;
+	out->calls += calls;
+	for (size_t r = 0; r < proof->report->count; r++) {
+		struct hp_process_row *row = &proof->report->rows[r];
+
+		if (!row->targets || (proof->opts->until_exercised && has_ended(row)))
+			continue;
+		for (size_t i = 0; i < proof->meta->forward_count; i++) {
+			struct hp_process_target *t = &row->targets[i];
+
+			if (more && !t->is_exercised)
+				t->is_exercised = is_exercised(proof, row, i);
+			out->wanted++;
+			out->exercised += t->is_exercised;
+		}
+	}
+}
+
+static void count_all_exercised(void *arg, struct hp_exercised *out)
+{
+	struct all_proofs *all = arg;
+
+	for (size_t i = 0; i < all->count; i++)
+		add_exercised(&all->list[i], out);
+}
+
+static int begin(struct process_proof *proof, struct hp_error *err)
+{
 	struct hp_processes_report *report = proof->report;
-	struct hp_window window = {
-		.state = HP_PM_ACTIVE,
-		.for_ns = opts->for_ns,
-		.exercise = opts->exercise,
-		.role = HP_POINT_NEW_ENTRY,
-		.what = "verifying",
-	};
-	__cleanup(hp_cleanup_hp_process_sites__close) struct hp_process_sites *sites = NULL;
-	struct hp_window_result result;
 	int ret = 0;
 
 	for (size_t i = 0; i < report->count && !ret; i++) {
@@ -374,18 +436,28 @@ static int observe(struct process_proof *proof, struct hp_error *err)
 			      ?: arm(proof, &report->rows[i], err);
 		remember(&report->rows[i], proof->meta->forward_count);
 	}
-	ret = ret ?: hp_watch__run(proof->watch, &window, &result, err);
-	if (!ret && opts->search_again)
+	return ret;
+}
+
+static int end(struct process_proof *proof, const struct hp_window_result *result,
+	       struct hp_error *err)
+{
+	__cleanup(hp_cleanup_hp_process_sites__close) struct hp_process_sites *sites = NULL;
+	const struct hp_process_proof_opts *opts = proof->opts;
+	struct hp_processes_report *report = proof->report;
+	int ret = 0;
+
+	if (opts->search_again)
 		ret = add_new(proof, err);
 	/* Read back again: what was in place before the window must be so behind it. */
 	for (size_t i = 0; i < report->count && !ret; i++)
 		ret = hp_process_row__look(proof->proc, &report->rows[i], err);
 	if (ret)
 		return ret;
-	report->window_ns = result.ns;
+	report->window_ns = result->ns;
 	report->exercise.command = opts->exercise;
-	report->exercise.status = result.exercise_status;
-	report->interrupted = result.interrupted;
+	report->exercise.status = result->exercise_status;
+	report->interrupted = result->interrupted;
 	ret = hp_process_sites__open(&sites, proof->proc);
 	for (size_t i = 0; i < report->count && !ret; i++)
 		ret = find_all_callers(proof, sites, &report->rows[i]);
@@ -397,27 +469,74 @@ static int observe(struct process_proof *proof, struct hp_error *err)
 	return 0;
 }
 
-int hp_process_proof__run(struct hp_proc *proc, struct hp_processes_report *report,
+static int observe(struct all_proofs *all, const struct hp_process_proof_opts *opts,
+		   struct hp_error *err)
+{
+	struct hp_window window = {
+		.state = HP_PM_ACTIVE,
+		.for_ns = opts->for_ns,
+		.exercise = opts->exercise,
+		.until_exercised = opts->until_exercised,
+		.count = count_all_exercised,
+		.count_arg = all,
+		.what = "verifying",
+	};
+	struct hp_window_result result;
+	int ret = 0;
+
+	for (size_t i = 0; i < all->count && !ret; i++)
+		ret = begin(&all->list[i], err);
+	ret = ret ?: hp_watch__run(all->watch, &window, &result, err);
+	for (size_t i = 0; i < all->count && !ret; i++)
+		ret = end(&all->list[i], &result, err);
+	return ret;
+}
+
+/* The proofs share one watch; each has its own slots in it. */
+static int open_watch(struct all_proofs *all, const struct hp_process_proof_opts *opts,
+		      struct hp_error *err)
+{
+	struct hp_observer_opts observer = { .scope = opts->exercise != NULL };
+	int ret;
+
+	for (size_t i = 0; i < all->count; i++) {
+		struct process_proof *proof = &all->list[i];
+		size_t targets = proof->meta->forward_count;
+
+		proof->first_slot = observer.targets;
+		observer.targets += MAX_FILES * targets;
+		/* Each is counted at its replacement, and where its old body goes on. */
+		observer.process_counters +=
+			(proof->report->count + ROOM_FOR_MORE) * targets * (1 + HP_PROC_POINTS_MAX);
+	}
+	ret = hp_watch__open(&all->watch, &observer, err);
+	for (size_t i = 0; i < all->count && !ret; i++)
+		all->list[i].watch = all->watch;
+	return ret;
+}
+
+int hp_process_proof__run(struct hp_process_subject *subjects, size_t count,
 			  const struct hp_process_proof_opts *opts, struct hp_error *err)
 {
-	struct process_proof proof = {
-		.proc = proc,
-		.report = report,
-		.meta = hp_hotfix__meta(hp_proc__hotfix(proc)),
-		.opts = opts,
-	};
-	struct hp_observer_opts observer = {
-		.targets = MAX_FILES * proof.meta->forward_count,
-		.processes = report->count + ROOM_FOR_NEW,
-		.scope = opts->exercise != NULL,
-	};
-	int ret = hp_watch__open(&proof.watch, &observer, err);
+	struct all_proofs all = { calloc(count + 1, sizeof(struct process_proof)), count, NULL };
+	int ret = 0;
 
-	if (ret)
-		return ret;
-	ret = observe(&proof, err);
-	hp_watch__close(proof.watch);
-	for (size_t i = 0; i < proof.file_count; i++)
-		free(proof.files[i].probes);
+	if (!all.list)
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	for (size_t i = 0; i < count; i++) {
+		all.list[i].proc = subjects[i].proc;
+		all.list[i].report = &subjects[i].report;
+		all.list[i].meta = hp_hotfix__meta(hp_proc__hotfix(subjects[i].proc));
+		all.list[i].opts = opts;
+	}
+	ret = open_watch(&all, opts, err);
+	if (!ret) {
+		ret = observe(&all, opts, err);
+		hp_watch__close(all.watch);
+	}
+	for (size_t i = 0; i < count; i++)
+		for (size_t f = 0; f < all.list[i].file_count; f++)
+			free(all.list[i].files[f].probes);
+	free(all.list);
 	return ret;
 }

@@ -82,28 +82,38 @@ static bool counts(const struct hp_process_row *row, const struct hp_process_tar
 	return row->record.outcome != HP_OUTCOME_GONE || t->verdict == HP_VERDICT_STALE;
 }
 
+bool hp_processes_report__any(const struct hp_processes_report *report)
+{
+	size_t targets = hp_hotfix__meta(report->hotfix)->forward_count;
+
+	for (size_t i = 0; i < report->count; i++) {
+		const struct hp_process_row *row = &report->rows[i];
+
+		if (!row->targets && row->record.outcome != HP_OUTCOME_GONE)
+			return true;
+		for (size_t t = 0; row->targets && t < targets; t++)
+			if (counts(row, &row->targets[t]))
+				return true;
+	}
+	return false;
+}
+
 static void finish_verify(struct hp_processes_report *report)
 {
 	size_t targets = hp_hotfix__meta(report->hotfix)->forward_count;
-	bool any = false;
 
 	report->verdict = HP_VERDICT_LIVE;
 	for (size_t i = 0; i < report->count; i++) {
 		const struct hp_process_row *row = &report->rows[i];
 
-		if (!row->targets && row->record.outcome != HP_OUTCOME_GONE) {
+		if (!row->targets && row->record.outcome != HP_OUTCOME_GONE)
 			report->verdict = hp_verdict__worst(report->verdict, HP_VERDICT_UNKNOWN);
-			any = true;
-		}
-		for (size_t t = 0; row->targets && t < targets; t++) {
-			if (!counts(row, &row->targets[t]))
-				continue;
-			report->verdict =
-				hp_verdict__worst(report->verdict, row->targets[t].verdict);
-			any = true;
-		}
+		for (size_t t = 0; row->targets && t < targets; t++)
+			if (counts(row, &row->targets[t]))
+				report->verdict =
+					hp_verdict__worst(report->verdict, row->targets[t].verdict);
 	}
-	if (!any)
+	if (!hp_processes_report__any(report))
 		report->verdict = HP_VERDICT_ABSENT;
 	/* Who runs there, and whether patched, nobody could see. */
 	if (report->unreadable)
@@ -117,16 +127,34 @@ static void finish_verify(struct hp_processes_report *report)
 		report->status = hp_reason_exit(HP_E_INTERRUPTED);
 }
 
+struct hp_process_total hp_processes_report__total(const struct hp_processes_report *const *reports,
+						   size_t count)
+{
+	struct hp_process_total total = { HP_VERDICT_LIVE, HP_EXIT_OK };
+
+	for (size_t i = 0; i < count; i++) {
+		total.verdict = hp_verdict__worst(total.verdict, reports[i]->verdict);
+		/* What was interrupted is another status than what was not proved. */
+		if (reports[i]->status > total.status)
+			total.status = reports[i]->status;
+	}
+	return total;
+}
+
 int hp_processes_report__flatten(const struct hp_processes_report *report,
 				 struct hp_verify_report *out)
 {
 	const struct hp_hotfix_meta *meta = hp_hotfix__meta(report->hotfix);
+	size_t room = out->target_count + report->count * meta->forward_count + 1;
+	struct hp_verify_target *grown = realloc(out->targets, room * sizeof(*grown));
 
-	memset(out, 0, sizeof(*out));
+	if (!grown)
+		return -ENOMEM;
+	memset(grown + out->target_count, 0, (room - out->target_count) * sizeof(*grown));
+	out->targets = grown;
 	out->window_ns = report->window_ns;
 	out->exercise = report->exercise;
-	out->targets = calloc(report->count * meta->forward_count + 1, sizeof(*out->targets));
-	for (size_t i = 0; out->targets && i < report->count; i++) {
+	for (size_t i = 0; i < report->count; i++) {
 		const struct hp_process_row *row = &report->rows[i];
 
 		for (size_t t = 0; t < meta->forward_count; t++) {
@@ -158,7 +186,7 @@ int hp_processes_report__flatten(const struct hp_processes_report *report,
 			snprintf(to->reason, sizeof(to->reason), "%s", from->reason);
 		}
 	}
-	return out->targets ? 0 : -ENOMEM;
+	return 0;
 }
 
 void hp_processes_report__finish(struct hp_processes_report *report)
@@ -295,4 +323,19 @@ json_t *hp_processes_report__json(const struct hp_processes_report *report)
 	if (body && report->window_ns)
 		json_object_set_new(body, "window_ns", json_integer((json_int_t)report->window_ns));
 	return hp_json_envelope("processes", 1, body);
+}
+
+json_t *hp_processes_report__json_all(const struct hp_processes_report *const *reports,
+				      size_t count)
+{
+	struct hp_process_total total = hp_processes_report__total(reports, count);
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		hp_json_append(&array, hp_processes_report__json(reports[i]));
+	return hp_json_envelope("hotfixes", 1,
+				json_pack("{s:s,s:i,s:I,s:o}", "verdict",
+					  hp_verdict__name(total.verdict), "status",
+					  (int)total.status, "window_ns",
+					  (json_int_t)reports[0]->window_ns, "hotfixes", array));
 }

@@ -32,6 +32,7 @@ struct hp_process_target {
 	struct hp_call_sites call_sites;
 	struct hp_read_back read_back;
 	bool was_in_place;	    /* when the observation began */
+	bool is_exercised;	    /* called often enough, while the observation goes on */
 	uint64_t redirected, stale; /* HP_COUNT_UNKNOWN when they were not counted */
 	bool stale_at_most;	    /* a call may have been counted twice; none was missed */
 	enum hp_verdict verdict;
@@ -79,16 +80,34 @@ int hp_processes_report__add(struct hp_processes_report *report, const struct hp
 /* Set the verdict and the exit status from the rows. */
 void hp_processes_report__finish(struct hp_processes_report *report);
 
+/* True if there is a process that the verdict of a verification is about. */
+bool hp_processes_report__any(const struct hp_processes_report *report);
+
+/* What the verification of several hotfixes, in one window, comes to. */
+struct hp_process_total {
+	enum hp_verdict verdict; /* the worst */
+	enum hp_exit status;
+};
+
+struct hp_process_total hp_processes_report__total(const struct hp_processes_report *const *reports,
+						   size_t count);
+
 /*
- * The rows of a verification that count, as reports of livepatches have them: a target of theirs is one of a
- * process here. Its parts stay @report's; free only @out->targets. 0 or -ENOMEM.
+ * The rows of a verification that count, as reports of livepatches have them, added to those of @out: a
+ * target of theirs is one of a process here. Its parts stay @report's; free only @out->targets. 0 or -ENOMEM.
  */
 int hp_processes_report__flatten(const struct hp_processes_report *report,
 				 struct hp_verify_report *out);
 
 int hp_processes_report__print(const struct hp_processes_report *report, FILE *out, bool color);
+int hp_processes_report__print_all(const struct hp_processes_report *const *reports, size_t count,
+				   FILE *out, bool color);
 
 /* docs/schema/processes.schema.json; NULL: out of memory. */
 json_t *hp_processes_report__json(const struct hp_processes_report *report);
+
+/* docs/schema/hotfixes.schema.json: of several hotfixes that were verified in one window. */
+json_t *hp_processes_report__json_all(const struct hp_processes_report *const *reports,
+				      size_t count);
 
 #endif

@@ -193,3 +193,19 @@ int hp_processes_report__print(const struct hp_processes_report *report, FILE *o
 			report->count == 1 ? "" : "es", hp_format__ns((double)report->total_ns).s);
 	return ret;
 }
+
+int hp_processes_report__print_all(const struct hp_processes_report *const *reports, size_t count,
+				   FILE *out, bool color)
+{
+	struct hp_process_total total = hp_processes_report__total(reports, count);
+	int ret = 0;
+
+	for (size_t i = 0; i < count && !ret; i++) {
+		ret = hp_processes_report__print(reports[i], out, color);
+		fputc('\n', out);
+	}
+	fprintf(out, "Verdict of %zu hotfixes: %s%s%s.\n", count,
+		hp_format__color(hp_format__verdict_color(total.verdict), color),
+		hp_verdict__name(total.verdict), hp_format__reset(color));
+	return ret;
+}

@@ -44,7 +44,7 @@ static int parse_pids(const struct hp_strings *texts, pid_t *pids, struct hp_err
 }
 
 /* Why a process that was named is not among those that map the target. */
-static int explain(pid_t pid, struct hp_error *err)
+static int explain(pid_t pid, const char *target, struct hp_error *err)
 {
 	char path[32], line[256], state = '?';
 	_cleanup_file_ FILE *f = NULL;
@@ -62,13 +62,13 @@ static int explain(pid_t pid, struct hp_error *err)
 		return hp_fail(err, HP_E_NO_PROCESS, "%d is a thread of process %d", pid, process);
 	if (state == 'Z')
 		return hp_fail(err, HP_E_NO_PROCESS, "process %d has ended (zombie)", pid);
-	return hp_fail(err, HP_E_NO_PROCESS,
-		       "process %d does not map the target with the right build-id", pid);
+	return hp_fail(err, HP_E_NO_PROCESS, "process %d does not map %s with the right build-id",
+		       pid, target);
 }
 
 /* A process that was named, and does not map the target, must not go unmentioned. */
 static int check_found(const struct hp_processes *found, const pid_t *pids, size_t count,
-		       struct hp_error *err)
+		       const char *target, struct hp_error *err)
 {
 	for (size_t i = 0; i < count; i++) {
 		bool there = false;
@@ -79,7 +79,7 @@ static int check_found(const struct hp_processes *found, const pid_t *pids, size
 			return hp_fail(err, HP_E_PROC_SEARCH,
 				       "the mappings of process %d may not be looked at", pids[i]);
 		if (!there)
-			return explain(pids[i], err);
+			return explain(pids[i], target, err);
 	}
 	return 0;
 }
@@ -110,7 +110,8 @@ bool hp_process_scope__is_open(const struct hp_process_scope *scope)
 int hp_process_scope__find(const struct hp_process_scope *scope, struct hp_proc *proc,
 			   struct hp_processes *found, struct hp_error *err)
 {
-	const struct hp_build_id *id = &hp_hotfix__meta(hp_proc__hotfix(proc))->target_id;
+	const struct hp_hotfix_meta *meta = hp_hotfix__meta(hp_proc__hotfix(proc));
+	const struct hp_build_id *id = &meta->target_id;
 	_cleanup_free_ pid_t *members = NULL;
 	pid_t pids[HP_STRINGS_MAX];
 	size_t count;
@@ -126,7 +127,7 @@ int hp_process_scope__find(const struct hp_process_scope *scope, struct hp_proc 
 	}
 	ret = parse_pids(&scope->pids, pids, err);
 	ret = ret ?: hp_processes__find(found, id, pids, scope->pids.count, HP_PROCESSES_AUTO, err);
-	ret = ret ?: check_found(found, pids, scope->pids.count, err);
+	ret = ret ?: check_found(found, pids, scope->pids.count, meta->target_path, err);
 	if (ret)
 		hp_processes__free(found);
 	return ret;
@@ -153,34 +154,69 @@ int hp_process__open(struct hp_proc **out, struct hp_processes_report *report,
 	return ret;
 }
 
+static int fail_print(const struct hp_globals *globals, const char *verb, int ret)
+{
+	struct hp_error err = { 0 };
+
+	if (ret == -EIO)
+		hp_fail(&err, HP_E_OUTPUT, "the report cannot be written");
+	else
+		hp_fail_errno(&err, HP_E_INTERNAL, ret, "the report cannot be printed");
+	return hp_report_error(globals, verb, &err);
+}
+
 static int print(const struct hp_globals *globals, const char *verb,
 		 struct hp_processes_report *report)
 {
 	int ret;
 
 	report->verbose = globals->verbosity > 0;
-	hp_processes_report__finish(report);
 	if (globals->json)
 		ret = hp_json_print(hp_processes_report__json(report));
 	else
 		ret = hp_processes_report__print(report, stdout, globals->color);
-	if (ret) {
-		struct hp_error err = { 0 };
-
-		if (ret == -EIO)
-			hp_fail(&err, HP_E_OUTPUT, "the report cannot be written");
-		else
-			hp_fail_errno(&err, HP_E_INTERNAL, ret, "the report cannot be printed");
-		return hp_report_error(globals, verb, &err);
-	}
-	return report->status;
+	return ret ? fail_print(globals, verb, ret) : (int)report->status;
 }
 
 int hp_process__finish(const struct hp_globals *globals, const char *verb,
 		       struct hp_processes_report *report, int ret, const struct hp_error *err)
 {
-	int status = ret ? hp_report_error(globals, verb, err) : print(globals, verb, report);
+	int status;
 
+	if (!ret)
+		hp_processes_report__finish(report);
+	status = ret ? hp_report_error(globals, verb, err) : print(globals, verb, report);
 	hp_processes_report__free(report);
 	return status;
+}
+
+static int print_all(const struct hp_globals *globals, const char *verb,
+		     struct hp_process_subject *subjects, size_t count)
+{
+	_cleanup_free_ const struct hp_processes_report **reports = calloc(count, sizeof(*reports));
+	struct hp_process_total total;
+	int ret = reports ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < count && !ret; i++) {
+		subjects[i].report.verbose = globals->verbosity > 0;
+		reports[i] = &subjects[i].report;
+	}
+	if (ret)
+		return fail_print(globals, verb, ret);
+	total = hp_processes_report__total(reports, count);
+	if (globals->json)
+		ret = hp_json_print(hp_processes_report__json_all(reports, count));
+	else
+		ret = hp_processes_report__print_all(reports, count, stdout, globals->color);
+	return ret ? fail_print(globals, verb, ret) : (int)total.status;
+}
+
+int hp_process__finish_all(const struct hp_globals *globals, const char *verb,
+			   struct hp_process_subject *subjects, size_t count, int ret,
+			   const struct hp_error *err)
+{
+	if (ret)
+		return hp_report_error(globals, verb, err);
+	return count == 1 ? print(globals, verb, &subjects->report)
+			  : print_all(globals, verb, subjects, count);
 }

@@ -8,6 +8,7 @@
 
 #include "base/options.h"
 #include "engines/proc/proc.h"
+#include "proof/process_proof.h"
 #include "report/processes.h"
 
 /* True if an operand is a hotfix file for processes. */
@@ -61,5 +62,10 @@ int hp_process__open(struct hp_proc **out, struct hp_processes_report *report,
 /* Print @report, or @err when @ret says that it failed, and free it. Returns the exit status. */
 int hp_process__finish(const struct hp_globals *globals, const char *verb,
 		       struct hp_processes_report *report, int ret, const struct hp_error *err);
+
+/* The same for a verification of several hotfixes, whose reports stay the caller's. */
+int hp_process__finish_all(const struct hp_globals *globals, const char *verb,
+			   struct hp_process_subject *subjects, size_t count, int ret,
+			   const struct hp_error *err);
 
 #endif
