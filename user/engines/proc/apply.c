@@ -98,6 +98,7 @@ static int check_bodies(struct hp_attempt *a, struct hp_error *err)
 	for (size_t i = 0; i < site_count(a); i++) {
 		const struct hp_site *site = &a->sites[i];
 		size_t len = site->forward->size;
+		size_t entry_end = (size_t)site->entry.skip + site->entry.length;
 		const uint8_t *file = site->body;
 		_cleanup_free_ uint8_t *here = malloc(len);
 
@@ -111,13 +112,15 @@ static int check_bodies(struct hp_attempt *a, struct hp_error *err)
 			memcpy(here + site->entry.skip, file + site->entry.skip,
 			       len - site->entry.skip < site->entry.length ? len - site->entry.skip
 									   : site->entry.length);
-		for (size_t at = 0; at < len; at++)
-			if (here[at] != file[at] &&
-			    (at < (size_t)site->entry.skip + site->entry.length ||
-			     !hp_arch__is_breakpoint(here + at, len - at)))
+		for (size_t at = 0; at < len; at++) {
+			bool is_probe =
+				at >= entry_end && hp_arch__is_breakpoint(here + at, len - at);
+
+			if (here[at] != file[at] && !is_probe)
 				return hp_fail(err, HP_E_PROC_CODE,
 					       "the code of %s was changed at offset %zu",
 					       site->forward->target, at);
+		}
 	}
 	return 0;
 }
