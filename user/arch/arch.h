@@ -39,6 +39,9 @@ int hp_arch__encode_jump(uint64_t from, uint64_t to, uint8_t *code);
 /* True if @code, which runs at @from, is such a jump; @to is where it goes. */
 bool hp_arch__decode_jump(const uint8_t *code, size_t len, uint64_t from, uint64_t *to);
 
+/* The same of a direct call: its length, or 0 when it is none. */
+size_t hp_arch__decode_call(const uint8_t *code, size_t len, uint64_t from, uint64_t *to);
+
 /* True if @code begins with a breakpoint. */
 bool hp_arch__is_breakpoint(const uint8_t *code, size_t len);
 

@@ -8,6 +8,7 @@
 #include "arch/text.h"
 
 #define JUMP_BYTES 5 /* jmp rel32 */
+#define CALL	   0xe8
 #define JUMP	   0xe9
 #define INT3	   0xcc
 
@@ -65,15 +66,25 @@ int hp_arch__encode_jump(uint64_t from, uint64_t to, uint8_t *code)
 	return 0;
 }
 
-bool hp_arch__decode_jump(const uint8_t *code, size_t len, uint64_t from, uint64_t *to)
+static bool decode(uint8_t opcode, const uint8_t *code, size_t len, uint64_t from, uint64_t *to)
 {
 	int32_t rel;
 
-	if (len < JUMP_BYTES || code[0] != JUMP)
+	if (len < JUMP_BYTES || code[0] != opcode)
 		return false;
 	memcpy(&rel, code + 1, sizeof(rel));
 	*to = from + JUMP_BYTES + (uint64_t)(int64_t)rel;
 	return true;
+}
+
+bool hp_arch__decode_jump(const uint8_t *code, size_t len, uint64_t from, uint64_t *to)
+{
+	return decode(JUMP, code, len, from, to);
+}
+
+size_t hp_arch__decode_call(const uint8_t *code, size_t len, uint64_t from, uint64_t *to)
+{
+	return decode(CALL, code, len, from, to) ? JUMP_BYTES : 0;
 }
 
 bool hp_arch__is_breakpoint(const uint8_t *code, size_t len)

@@ -89,6 +89,19 @@ static bool is_redirected(struct hp_attempt *other, uint64_t address)
 	return false;
 }
 
+/* The bytes of the probe in the old body at @at; 0 when it is something else, or in the entry. */
+static size_t probe_length(const struct hp_attempt *a, const struct hp_site *site,
+			   const uint8_t *here, size_t at)
+{
+	size_t len = site->forward->size - at;
+
+	if (at < (size_t)site->entry.skip + site->entry.length)
+		return 0;
+	if (hp_arch__is_breakpoint(here + at, len))
+		return 1;
+	return hp_attempt__probe_call(a, here + at, len, site->address + at);
+}
+
 /*
  * The targets' code: its entry once more, since somebody may have come before the stop, and what stays,
  * where threads may go on with --consistency entry. Breakpoints in there are probes, ours among them.
@@ -98,7 +111,6 @@ static int check_bodies(struct hp_attempt *a, struct hp_error *err)
 	for (size_t i = 0; i < site_count(a); i++) {
 		const struct hp_site *site = &a->sites[i];
 		size_t len = site->forward->size;
-		size_t entry_end = (size_t)site->entry.skip + site->entry.length;
 		const uint8_t *file = site->body;
 		_cleanup_free_ uint8_t *here = malloc(len);
 
@@ -112,11 +124,9 @@ static int check_bodies(struct hp_attempt *a, struct hp_error *err)
 			memcpy(here + site->entry.skip, file + site->entry.skip,
 			       len - site->entry.skip < site->entry.length ? len - site->entry.skip
 									   : site->entry.length);
-		for (size_t at = 0; at < len; at++) {
-			bool is_probe =
-				at >= entry_end && hp_arch__is_breakpoint(here + at, len - at);
-
-			if (here[at] != file[at] && !is_probe)
+		for (size_t at = 0, same; at < len; at += same) {
+			same = here[at] == file[at] ? 1 : probe_length(a, site, here, at);
+			if (!same)
 				return hp_fail(err, HP_E_PROC_CODE,
 					       "the code of %s was changed at offset %zu",
 					       site->forward->target, at);

@@ -143,6 +143,20 @@ static void describe_jump(struct hp_attempt *a, uint64_t to, struct hp_read_back
 		hp_fail(err, HP_E_PROC_CODE, "another patcher was here: %s", back->reason);
 }
 
+/*
+ * On a nop of five bytes a uprobe becomes a call of the kernel's code after its first hit (Linux 6.18,
+ * arch/x86/kernel/uprobes.c): the name of its page is all that tells it from others.
+ */
+size_t hp_attempt__probe_call(const struct hp_attempt *a, const uint8_t *code, size_t len,
+			      uint64_t address)
+{
+	uint64_t to;
+	size_t length = hp_arch__decode_call(code, len, address, &to);
+	const struct hp_map *map = length ? hp_maps__at(&a->maps, to) : NULL;
+
+	return map && !strcmp(map->path, "[uprobes-trampoline]") ? length : 0;
+}
+
 struct hp_read_back hp_attempt__read_back(struct hp_attempt *a, const struct hp_site *site,
 					  struct hp_error *err)
 {
@@ -169,7 +183,9 @@ struct hp_read_back hp_attempt__read_back(struct hp_attempt *a, const struct hp_
 		return back;
 	}
 	if (hp_arch__is_breakpoint(code, len) ||
-	    hp_arch__is_breakpoint(code + entry->skip, entry->length)) {
+	    hp_arch__is_breakpoint(code + entry->skip, entry->length) ||
+	    hp_attempt__probe_call(a, code + entry->skip, entry->length,
+				   site->address + entry->skip)) {
 		snprintf(back.reason, sizeof(back.reason),
 			 "a breakpoint or probe of somebody else stands at the entry");
 		hp_fail(err, HP_E_PROC_CODE, "%s: %s", site->forward->target, back.reason);

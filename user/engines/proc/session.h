@@ -65,6 +65,10 @@ void hp_attempt__close(struct hp_attempt *a);
 /* Fill the hotfix_bias from the mappings: 0 when the hotfix is not mapped. Returns a mapping of it. */
 const struct hp_map *hp_attempt__find_hotfix(struct hp_attempt *a);
 
+/* The length of the call that a uprobe became at @address, whose bytes there are @code; 0: it is none. */
+size_t hp_attempt__probe_call(const struct hp_attempt *a, const uint8_t *code, size_t len,
+			      uint64_t address);
+
 /* What the process's memory says about the entry of @site. */
 struct hp_read_back hp_attempt__read_back(struct hp_attempt *a, const struct hp_site *site,
 					  struct hp_error *err);
