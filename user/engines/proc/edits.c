@@ -44,6 +44,15 @@ static int add(struct edits *edits, pid_t pid, const struct hp_site *site, uint6
 		       ?: (to ? hp_arch__encode_jump(edit->at, to, edit->after) : 0);
 }
 
+/* True if the bytes of @edit are @bytes now. */
+static bool holds(const struct edit *edit, pid_t pid, const uint8_t *bytes)
+{
+	uint8_t now[HP_ARCH_ENTRY_MAX];
+
+	return !hp_memory__read(pid, edit->at, now, edit->length) &&
+	       !memcmp(now, bytes, edit->length);
+}
+
 static int write_all(const struct edits *edits, pid_t pid, int mem)
 {
 	size_t done;
@@ -52,19 +61,19 @@ static int write_all(const struct edits *edits, pid_t pid, int mem)
 	for (done = 0; done < edits->count && !ret; done++)
 		ret = hp_memory__write_code(mem, edits->items[done].at, edits->items[done].after,
 					    edits->items[done].length);
-	for (size_t i = 0; i < done && !ret; i++) {
-		uint8_t now[HP_ARCH_ENTRY_MAX];
-
-		ret = hp_memory__read(pid, edits->items[i].at, now, edits->items[i].length);
-		if (!ret && memcmp(now, edits->items[i].after, edits->items[i].length))
+	for (size_t i = 0; i < done && !ret; i++)
+		if (!holds(&edits->items[i], pid, edits->items[i].after))
 			ret = -EIO;
-	}
 	if (!ret)
 		return 0;
-	while (done--)
-		if (hp_memory__write_code(mem, edits->items[done].at, edits->items[done].before,
-					  edits->items[done].length))
+	while (done--) {
+		const struct edit *edit = &edits->items[done];
+
+		/* The one that could not be written needs no writing back. */
+		if (!holds(edit, pid, edit->before) &&
+		    hp_memory__write_code(mem, edit->at, edit->before, edit->length))
 			return -ENOTRECOVERABLE;
+	}
 	return ret;
 }
 
@@ -76,9 +85,9 @@ static int run(const struct edits *edits, const struct hp_attempt *a, int ret, s
 	free(edits->items);
 	if (ret == -ENOTRECOVERABLE)
 		return hp_fail(err, HP_E_PROC_WRITE,
-			       "process %d: an entry could be written, and not be restored", pid);
+			       "process %d: an entry was written, and cannot be restored", pid);
 	if (ret)
-		return hp_fail_errno(err, HP_E_PROC_WRITE, ret,
+		return hp_fail_errno(err, HP_E_PROC_READONLY, ret,
 				     "process %d: an entry cannot be written", pid);
 	return 0;
 }
