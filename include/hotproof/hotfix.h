@@ -29,7 +29,8 @@
 
 /*
  * Calls of @target go to @replacement. @target is a string: "name", "name@VERSION" for one version
- * of an exported function, or "file.c:name" for a private one whose name occurs twice.
+ * of an exported function, or "file.c:name" for a private one whose name occurs twice. Where that is not
+ * enough, "name,2" or "file.c:name,2" is the second of them by its address (nm -n).
  */
 #define HOTPROOF_REPLACE(target, replacement)       \
 	extern __typeof__(replacement) replacement; \

@@ -62,7 +62,8 @@ struct hp_elf_symbol {
 };
 
 /*
- * The defined symbol @name: "name", "name@VERSION" or "file.c:name". Looked for among the dynamic
+ * The defined symbol @name: "name", "name@VERSION" or "file.c:name"; with ",N" behind it, the Nth of
+ * that name by address, as livepatches count them. Looked for among the dynamic
  * symbols, then in .symtab, then in the separate debug file of the same build-id. -ENOENT when
  * there is none, -ENOTUNIQ when there are several at different addresses.
  */

@@ -17,6 +17,8 @@ struct query {
 	const char *name;
 	size_t name_len;
 	const char *version; /* NULL: the default one */
+	size_t position;     /* which of several, from 1 on, by address; 0: there is but one */
+	uint64_t behind;     /* only those at higher addresses, if it is more than 1 */
 };
 
 /* A symbol table and what belongs to it. */
@@ -89,10 +91,10 @@ static bool version_matches(const struct table *t, size_t i, const char *wanted)
 }
 
 /*
- * Search one table. Names that stand twice are an error only when they mean different addresses:
- * aliases and repeated entries are not.
+ * Search one table. Names that stand twice are an error only when they mean different addresses, and
+ * no position is asked for: aliases and repeated entries are not.
  */
-static int search(const struct table *t, const struct query *q, struct hp_elf_symbol *out)
+static int search_once(const struct table *t, const struct query *q, struct hp_elf_symbol *out)
 {
 	const char *file = NULL;
 	bool found = false;
@@ -117,10 +119,13 @@ static int search(const struct table *t, const struct query *q, struct hp_elf_sy
 		if (q->file && (GELF_ST_BIND(sym.st_info) != STB_LOCAL || !file ||
 				strlen(file) != q->file_len || strncmp(file, q->file, q->file_len)))
 			continue;
-		if (!version_matches(t, i, q->version))
+		if (!version_matches(t, i, q->version) ||
+		    (q->position > 1 && sym.st_value <= q->behind))
 			continue;
-		if (found && out->address != sym.st_value)
+		if (found && out->address != sym.st_value && !q->position)
 			return -ENOTUNIQ;
+		if (found && sym.st_value >= out->address)
+			continue;
 		found = true;
 		out->address = sym.st_value;
 		out->size = sym.st_size;
@@ -128,6 +133,21 @@ static int search(const struct table *t, const struct query *q, struct hp_elf_sy
 		out->weak = GELF_ST_BIND(sym.st_info) == STB_WEAK;
 	}
 	return found ? 0 : -ENOENT;
+}
+
+static int search(const struct table *t, const struct query *q, struct hp_elf_symbol *out)
+{
+	struct query each = *q;
+	int ret;
+
+	each.position = q->position ? 1 : 0;
+	ret = search_once(t, &each, out);
+	while (!ret && each.position < q->position) {
+		each.position++;
+		each.behind = out->address;
+		ret = search_once(t, &each, out);
+	}
+	return ret;
 }
 
 static struct hp_elf *debug_file(struct hp_elf *elf)
@@ -154,22 +174,34 @@ static struct hp_elf *debug_file(struct hp_elf *elf)
 int hp_elf__find_symbol(struct hp_elf *elf, const char *name, struct hp_elf_symbol *out)
 {
 	const char *colon = strchr(name, ':'), *at = strchr(name, '@');
+	const char *comma = strrchr(name, ',');
 	struct query q = { .name = name, .name_len = strlen(name) };
 	struct table t;
 	int ret = -ENOENT;
+
+	if (comma) {
+		char *end;
+
+		q.position = strtoul(comma + 1, &end, 10);
+		if (comma[1] < '1' || comma[1] > '9' || *end)
+			return -ENOENT;
+		q.name_len = (size_t)(comma - name);
+	}
 
 	if (colon) {
 		q.file = name;
 		q.file_len = (size_t)(colon - name);
 		q.name = colon + 1;
-		q.name_len = strlen(q.name);
+		q.name_len -= (size_t)(q.name - name);
 	} else if (at) {
 		q.name_len = (size_t)(at - name);
 		q.version = at[1] == '@' ? at + 2 : at + 1;
 	}
-	if (!q.name_len)
+	/* Of versions there is one each. */
+	if (!q.name_len || (q.position && q.version))
 		return -ENOENT;
-	if (!q.file && open_table(elf, SHT_DYNSYM, &t)) {
+	/* Positions are those of a table with all names. */
+	if (!q.file && !q.position && open_table(elf, SHT_DYNSYM, &t)) {
 		out->source = "dynsym";
 		ret = search(&t, &q, out);
 	}

@@ -16,7 +16,7 @@ size_t hp_copies__name(const char *target, const char **name, const char **file)
 
 	*file = colon ? target : NULL;
 	*name = colon ? colon + 1 : target;
-	return strcspn(*name, "@");
+	return strcspn(*name, "@,");
 }
 
 struct hp_remark *hp_copies__add(struct hp_hotfix_meta *meta, enum hp_remark_kind kind,

@@ -74,7 +74,8 @@ static int check_sites(struct hp_attempt *a, struct hp_error *err)
 	if (a->hotfix_bias)
 		return hp_fail(
 			err, HP_E_PROC_PARTIAL,
-			"an apply to process %d was cut short: %zu of %zu targets are redirected",
+			"an apply to process %d was cut short, or the target loaded again since: %zu of "
+			"%zu targets are redirected",
 			a->process->pid, in_place, site_count(a));
 	return hp_attempt__find_other(a, err) ?: hp_attempt__check_other(a, err);
 }
