@@ -33,8 +33,9 @@ struct hp_journal_entry {
 	char boot_id[40];    /* of the boot it was applied in */
 	int pid;	     /* of the loader: the last hotproof that worked on it, */
 	uint64_t pid_start;  /* and its start time, so that a reused pid is not taken for it */
-	int64_t time;	     /* seconds since 1970, when it was applied (or began to be), */
-	int64_t phase_time;  /* and when this phase began */
+	uint64_t pid_ns; /* the PID namespace that has all processes it can be in; 0: not known */
+	int64_t time;	 /* seconds since 1970, when it was applied (or began to be), */
+	int64_t phase_time; /* and when this phase began */
 };
 
 struct hp_journal;
@@ -82,6 +83,12 @@ int hp_journal__list(struct hp_journal *journal, struct hp_journal_entry **out, 
 
 /* Is the loader of @entry still running? */
 bool hp_journal_entry__loader_alive(const struct hp_journal_entry *entry);
+
+/*
+ * Do we see every process that the hotfix of @entry can be in? Not from within a container that shares
+ * the journal with the host, or with another one.
+ */
+bool hp_journal_entry__sees_all(const struct hp_journal_entry *entry);
 
 /* Was @entry written in this boot? */
 bool hp_journal_entry__this_boot(const struct hp_journal_entry *entry);

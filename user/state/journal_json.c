@@ -12,6 +12,7 @@
 #include <jansson.h>
 
 #include "base/json.h"
+#include "host/namespaces.h"
 
 #define VERSION 1
 
@@ -30,13 +31,14 @@ const char *hp_journal_phase__name(enum hp_journal_phase phase)
 char *hp_journal_entry__format(const struct hp_journal_entry *e)
 {
 	json_t *json =
-		json_pack("{s:s, s:i, s:o, s:s, s:s, s:o, s:s, s:s, s:s, s:i, s:I, s:I, s:I}",
+		json_pack("{s:s, s:i, s:o, s:s, s:s, s:o, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I}",
 			  "schema", "hotproof.journal", "version", VERSION, "hotfix",
 			  hp_json_text(e->hotfix), "engine", e->engine, "phase",
 			  hp_journal_phase__name(e->phase), "file", hp_json_text(e->file),
 			  "srcversion", e->srcversion, "build_id", e->build_id, "boot_id",
-			  e->boot_id, "pid", e->pid, "pid_start", (json_int_t)e->pid_start, "time",
-			  (json_int_t)e->time, "phase_time", (json_int_t)e->phase_time);
+			  e->boot_id, "pid", e->pid, "pid_start", (json_int_t)e->pid_start,
+			  "pid_namespace", (json_int_t)e->pid_ns, "time", (json_int_t)e->time,
+			  "phase_time", (json_int_t)e->phase_time);
 	char *text;
 
 	if (!json)
@@ -54,18 +56,19 @@ static int copy(char *to, size_t size, const char *from)
 int hp_journal_entry__parse(const char *text, struct hp_journal_entry *e)
 {
 	const char *schema, *hotfix, *engine, *phase, *file, *srcversion, *build_id, *boot_id;
-	json_int_t pid_start, time, phase_time;
+	json_int_t pid_start, pid_ns = 0, time, phase_time;
 	json_t *json = json_loads(text, 0, NULL);
 	int version, ret = -EPROTO;
 
 	memset(e, 0, sizeof(*e));
 	if (!json)
 		return ret;
-	if (json_unpack(json, "{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I}",
-			"schema", &schema, "version", &version, "hotfix", &hotfix, "engine",
-			&engine, "phase", &phase, "file", &file, "srcversion", &srcversion,
-			"build_id", &build_id, "boot_id", &boot_id, "pid", &e->pid, "pid_start",
-			&pid_start, "time", &time, "phase_time", &phase_time))
+	if (json_unpack(
+		    json, "{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s?I, s:I, s:I}",
+		    "schema", &schema, "version", &version, "hotfix", &hotfix, "engine", &engine,
+		    "phase", &phase, "file", &file, "srcversion", &srcversion, "build_id",
+		    &build_id, "boot_id", &boot_id, "pid", &e->pid, "pid_start", &pid_start,
+		    "pid_namespace", &pid_ns, "time", &time, "phase_time", &phase_time))
 		goto out;
 	if (strcmp(schema, "hotproof.journal") || version != VERSION)
 		goto out;
@@ -82,6 +85,7 @@ int hp_journal_entry__parse(const char *text, struct hp_journal_entry *e)
 	    copy(e->boot_id, sizeof(e->boot_id), boot_id))
 		goto out;
 	e->pid_start = (uint64_t)pid_start;
+	e->pid_ns = (uint64_t)pid_ns;
 	e->time = time;
 	e->phase_time = phase_time;
 	ret = 0;
@@ -125,12 +129,28 @@ static void read_boot_id(char *out, size_t size)
 	read_small("/proc/sys/kernel/random/boot_id", out, size);
 }
 
+static uint64_t own_pid_ns(void)
+{
+	uint64_t device, inode;
+
+	return hp_ns__pid(&device, &inode) ? inode : HP_NS_PID;
+}
+
+bool hp_journal_entry__sees_all(const struct hp_journal_entry *entry)
+{
+	uint64_t own = own_pid_ns();
+
+	return own == HP_NS_PID || !entry->pid_ns || entry->pid_ns == own;
+}
+
 void hp_journal_entry__stamp(struct hp_journal_entry *entry, enum hp_journal_phase phase)
 {
 	entry->phase = phase;
 	entry->phase_time = (int64_t)time(NULL);
 	entry->pid = getpid();
 	entry->pid_start = hp_process_start(entry->pid);
+	/* Of two namespaces, neither sees what the other one did. */
+	entry->pid_ns = entry->pid_ns && entry->pid_ns != own_pid_ns() ? HP_NS_PID : own_pid_ns();
 	read_boot_id(entry->boot_id, sizeof(entry->boot_id));
 }
 

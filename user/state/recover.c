@@ -29,7 +29,11 @@ static void look_at_processes(const struct hp_journal_entry *entry, struct hp_re
 		snprintf(facts->unseen, sizeof(facts->unseen), "%.190s", err.message);
 		return;
 	}
-	if (survey.unreadable)
+	if (!hp_journal_entry__sees_all(entry))
+		snprintf(facts->unseen, sizeof(facts->unseen),
+			 "it was applied from another PID namespace too, whose processes are not "
+			 "seen here");
+	else if (survey.unreadable)
 		snprintf(facts->unseen, sizeof(facts->unseen), "%zu mapping%s may not be looked at",
 			 survey.unreadable, survey.unreadable == 1 ? "" : "s");
 	facts->whole = survey.whole;

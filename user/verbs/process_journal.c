@@ -71,7 +71,7 @@ static int tidy(struct hp_journal *journal, const struct hp_journal_entry *entry
 	size_t count;
 	int ret;
 
-	if (hp_build_id__parse(&id, entry->build_id))
+	if (hp_build_id__parse(&id, entry->build_id) || !hp_journal_entry__sees_all(entry))
 		return 0;
 	ret = hp_proc_survey__count(&id, &count, err);
 	return ret || count ? ret : hp_process_journal__forget(journal, entry, err);
