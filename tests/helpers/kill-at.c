@@ -11,6 +11,7 @@
  *   --both          the same, and kill COMMAND too
  *   --victim PID    kill this process: COMMAND goes on
  *   --fail ERRNO    kill nothing, but let the call fail with this error
+ *   --all           with --fail: and all behind it that count
  *
  * The calls of all its threads count. Status 0 when it was killed, 3 when it ended before; with --victim and
  * --fail that of COMMAND (99: it made no call that could fail), whose standard output is /dev/null otherwise.
@@ -33,7 +34,7 @@
 typedef struct __ptrace_syscall_info call_info;
 
 static pid_t command, child, victim;
-static bool of_child, both;
+static bool of_child, both, all;
 static int error;
 static long from = SYS_ptrace;
 static bool (*counts)(const call_info *call);
@@ -187,7 +188,7 @@ static int follow(long left)
 		}
 		if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
 			ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(call), &call);
-			if (is_counted(pid, &call) && --left == 0) {
+			if (is_counted(pid, &call) && (--left == 0 || (all && left < 0))) {
 				if (!error && !victim)
 					return end();
 				if (error)
@@ -210,7 +211,7 @@ static int follow(long left)
 static int usage(void)
 {
 	fprintf(stderr, "usage: kill-at [--from seize|flock|mkdir] [--only changes|pins] "
-			"[--child|--both|--victim PID|--fail ERRNO] N COMMAND…\n");
+			"[--child] [--both|--victim PID|--fail ERRNO [--all]] N COMMAND…\n");
 	return 2;
 }
 
@@ -241,6 +242,9 @@ static int take_option(int option)
 	case 'e':
 		error = atoi(optarg);
 		return error <= 0;
+	case 'a':
+		all = true;
+		return 0;
 	}
 	return 1;
 }
@@ -254,6 +258,7 @@ int main(int argc, char **argv)
 		{ "both", no_argument, NULL, 'b' },
 		{ "victim", required_argument, NULL, 'v' },
 		{ "fail", required_argument, NULL, 'e' },
+		{ "all", no_argument, NULL, 'a' },
 		{ 0 },
 	};
 	long number, traced = PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACECLONE;
@@ -263,7 +268,7 @@ int main(int argc, char **argv)
 		if (take_option(option))
 			return usage();
 	if (argc - optind < 2 || (number = atol(argv[optind])) <= 0 ||
-	    of_child + !!victim + !!error > 1)
+	    (victim && (of_child || error)) || (both && error) || (all && !error))
 		return usage();
 	argv += optind + 1;
 	command = fork();

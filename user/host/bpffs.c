@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/vfs.h>
 #include <time.h>
@@ -15,6 +16,14 @@
 #include "base/log.h"
 
 #define LOCK_POLL_NS (10 * HP_NSEC_PER_MSEC)
+
+bool hp_bpffs__is_name(const char *name)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789_-";
+
+	return name[0] && name[0] != '-' && !name[strspn(name, allowed)];
+}
 
 int hp_bpffs__check_mount(struct hp_error *err)
 {

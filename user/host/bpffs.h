@@ -3,12 +3,16 @@
 #ifndef HP_HOST_BPFFS_H
 #define HP_HOST_BPFFS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
 
 #define HP_BPFFS     "/sys/fs/bpf"
 #define HP_PINS_ROOT HP_BPFFS "/hotproof" /* a folder for each hotfix and each guard */
+
+/* Can a hotfix or guard be called so? It is a folder there, which has no dots, and an operand. */
+bool hp_bpffs__is_name(const char *name);
 
 /* 0 when there is a BPF file system at HP_BPFFS; HP_E_NOT_MOUNTED. */
 int hp_bpffs__check_mount(struct hp_error *err);

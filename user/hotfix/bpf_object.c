@@ -11,6 +11,7 @@
 
 #include <bpf/libbpf.h>
 
+#include "host/bpffs.h"
 #include "host/elf_file.h"
 
 #define SECTION	 "freplace/"
@@ -34,22 +35,28 @@ void hp_bpf_object__close(struct hp_bpf_object *object)
 	free(object);
 }
 
-/* It is also that of a folder in the BPF file system, which allows no dots, and an operand. */
+bool hp_bpf_object__name(const char *path, char *name, size_t size)
+{
+	const char *slash = strrchr(path, '/');
+	const char *file = slash ? slash + 1 : path;
+	size_t len = strcspn(file, ".");
+
+	if (!len || len >= size)
+		return false;
+	memcpy(name, file, len);
+	name[len] = '\0';
+	return true;
+}
+
 static int set_name(struct hp_bpf_object *object, struct hp_error *err)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "0123456789_-";
-	const char *slash = strrchr(object->path, '/');
-	const char *name = slash ? slash + 1 : object->path;
-	size_t len = strcspn(name, ".");
-
-	if (!len || len >= sizeof(object->name) || strspn(name, allowed) < len || name[0] == '-')
-		return hp_fail(err, HP_E_BPF_OBJECT,
-			       "%s: the file's name up to its first dot is the hotfix's: 1 to %zu "
-			       "letters, digits, '-' and '_'",
-			       object->path, sizeof(object->name) - 1);
-	memcpy(object->name, name, len);
-	return 0;
+	if (hp_bpf_object__name(object->path, object->name, sizeof(object->name)) &&
+	    hp_bpffs__is_name(object->name))
+		return 0;
+	return hp_fail(err, HP_E_BPF_OBJECT,
+		       "%s: the file's name up to its first dot is the hotfix's: 1 to %zu letters, "
+		       "digits, '-' and '_'",
+		       object->path, sizeof(object->name) - 1);
 }
 
 /* The text of the section that HP_BASELINE() makes, if it is there. */

@@ -34,6 +34,9 @@ struct hp_bpf_object {
 /* True if @path is an ELF file for BPF. */
 bool hp_bpf_object__is_one(const char *path);
 
+/* What a hotfix in the file @path is called: the file, up to its first dot. False: nothing, or too long. */
+bool hp_bpf_object__name(const char *path, char *name, size_t size);
+
 /*
  * Read the file; nothing is loaded. @path must outlive the result. HP_E_BPF_OBJECT: it cannot be
  * read, or has another program than freplace. hp_bpf_object__close() it.

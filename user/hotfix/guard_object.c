@@ -67,17 +67,12 @@ void hp_guard_object__close(struct hp_guard_object *object)
 
 static int set_name(struct hp_guard_object *object, struct hp_error *err)
 {
-	const char *slash = strrchr(object->path, '/');
-	const char *name = slash ? slash + 1 : object->path;
-	size_t len = strcspn(name, ".");
-
-	if (!len || len >= sizeof(object->name))
-		return hp_fail(err, HP_E_GUARD_NAME,
-			       "%s: the file's name is the guard's, of 1 to %zu characters before "
-			       "the first dot",
-			       object->path, sizeof(object->name) - 1);
-	memcpy(object->name, name, len);
-	return 0;
+	if (hp_bpf_object__name(object->path, object->name, sizeof(object->name)))
+		return 0;
+	return hp_fail(err, HP_E_GUARD_NAME,
+		       "%s: the file's name is the guard's, of 1 to %zu characters before the "
+		       "first dot",
+		       object->path, sizeof(object->name) - 1);
 }
 
 static int find_program(struct hp_guard_object *object, struct hp_error *err)

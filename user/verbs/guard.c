@@ -213,8 +213,12 @@ HP_VERB(guard)
 
 	if (first < 0)
 		return status;
-	if (argc - first == 2 && !strcmp(argv[first], HP_WAY_BACK))
-		return hp_way_back__walk(argv[first + 1], &err) ? HP_EXIT_INTERNAL : HP_EXIT_OK;
+	if (argc - first == 2 && !strcmp(argv[first], HP_WAY_BACK)) {
+		if (!hp_way_back__walk(argv[first + 1], &err))
+			return HP_EXIT_OK;
+		fprintf(stderr, "%s\n", err.message);
+		return hp_reason_exit(err.reason);
+	}
 	ret = choose(&action, &opts, argv[first], &err);
 	if (!ret && argc - first > 2)
 		ret = hp_fail(&err, HP_E_USAGE, "guard %s takes no operand '%s'", action->name,

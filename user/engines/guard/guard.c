@@ -402,12 +402,14 @@ static int revert(struct hp_engine_state *state, const char *hotfix, uint64_t de
 	ret = ret ?: hp_guard__open(&guard, hotfix, err);
 	if (ret)
 		return ret;
+	/* One that is switched off, and stays, is neither there nor gone. */
+	ret = hp_pins__check_removable(hotfix, err);
 	start = hp_now_ns();
-	if (guard.patch)
+	if (!ret && guard.patch)
 		hp_guard__switch_off(&guard);
 	state->times.activate = hp_now_ns() - start;
 	hp_guard__close(&guard);
-	return 0;
+	return ret;
 }
 
 static int cancel_revert(struct hp_engine_state *state, const char *hotfix, struct hp_error *err)

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 
@@ -42,13 +43,7 @@ static void pin_of(const char *name, enum hp_pin pin, char *out)
 
 int hp_pins__check_name(const char *name, struct hp_error *err)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "0123456789_-";
-	size_t length = strlen(name);
-
-	/* The BPF file system itself allows no dots. */
-	if (length && length < HP_GUARD_NAME_MAX && strspn(name, allowed) == length &&
-	    name[0] != '-')
+	if (strlen(name) < HP_GUARD_NAME_MAX && hp_bpffs__is_name(name))
 		return 0;
 	return hp_fail(err, HP_E_GUARD_NAME, "'%s' cannot be the name of a guard", name);
 }
@@ -160,8 +155,24 @@ int hp_pins__rehearse(const char *name, int fd, struct hp_error *err)
 	char folder[PATH_SIZE], pin[PATH_SIZE];
 
 	rehearsal_of(name, folder, pin);
-	if (mkdir(folder, 0700) || bpf_obj_pin(fd, pin) || unlink(pin) || rmdir(folder))
-		return hp_fail_errno(err, HP_E_PIN, -errno, "cannot make and remove %s", folder);
+	/* Of one that was killed. */
+	unlink(pin);
+	rmdir(folder);
+	if (!mkdir(folder, 0700) && !bpf_obj_pin(fd, pin) && !unlink(pin) && !rmdir(folder))
+		return 0;
+	hp_fail_errno(err, HP_E_PIN, -errno, "cannot make and remove %s", folder);
+	unlink(pin);
+	rmdir(folder);
+	return -EIO;
+}
+
+int hp_pins__check_removable(const char *name, struct hp_error *err)
+{
+	char path[PATH_SIZE];
+
+	folder_of(name, path);
+	if (access(path, W_OK) || access(HP_PINS_ROOT, W_OK))
+		return hp_fail_errno(err, HP_E_PIN, -errno, "cannot remove %s", path);
 	return 0;
 }
 

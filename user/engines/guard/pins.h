@@ -51,4 +51,7 @@ void hp_pins__tidy(void);
 /* Remove the folder and what is in it, the link first. No error when there is nothing. */
 int hp_pins__remove(const char *name, struct hp_error *err);
 
+/* Could they be removed? To be asked before the first of them is. */
+int hp_pins__check_removable(const char *name, struct hp_error *err);
+
 #endif

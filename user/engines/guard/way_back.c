@@ -34,8 +34,8 @@ int hp_way_back__walk(const char *name, struct hp_error *err)
 	return ret;
 }
 
-/* Start the second hotproof; it waits for a byte in @go, so that it can be made a tester first. */
-static pid_t start_walk(const char *name, const int go[2])
+/* Start the second hotproof; it waits for a byte in @go, so that it can be made a tester first. What goes wrong it says in @said. */
+static pid_t start_walk(const char *name, const int go[2], const int said[2])
 {
 	const char *const argv[] = { "hotproof", "guard", HP_WAY_BACK, name, NULL };
 	pid_t parent = getpid(), pid = fork();
@@ -48,7 +48,7 @@ static pid_t start_walk(const char *name, const int go[2])
 	null = open("/dev/null", O_RDWR);
 	dup2(null, STDIN_FILENO);
 	dup2(null, STDOUT_FILENO);
-	dup2(null, STDERR_FILENO);
+	dup2(said[1], STDERR_FILENO);
 	close(go[1]);
 	if (getppid() != parent || read(go[0], &byte, 1) != 1)
 		_exit(127);
@@ -56,14 +56,36 @@ static pid_t start_walk(const char *name, const int go[2])
 	_exit(127);
 }
 
+/* Why the walk ended with @status: what it said, or that it said nothing. */
+static int explain(int status, int said, struct hp_error *err)
+{
+	bool pinned = WIFEXITED(status) && WEXITSTATUS(status) == HP_EXIT_PRIVILEGE;
+	char why[200];
+	ssize_t len = read(said, why, sizeof(why));
+
+	if (len <= 0)
+		return hp_fail(err, HP_E_INTERNAL,
+			       "the way back could not be tested (wait status 0x%x)", status);
+	return hp_fail(err, pinned ? HP_E_PIN : HP_E_INTERNAL,
+		       "the way back could not be tested: %.*s", (int)strcspn(why, "\n"), why);
+}
+
 static int walk(struct hp_guard *guard, struct hp_guard_rule *trial, struct hp_error *err)
 {
-	int go[2], status = -1;
+	_cleanup_close_ int heard = -1;
+	int go[2], said[2], status = -1;
 	pid_t pid;
 
-	if (pipe2(go, O_CLOEXEC))
+	if (pipe2(said, O_CLOEXEC))
 		return hp_fail_errno(err, HP_E_INTERNAL, -errno, "cannot make a pipe");
-	pid = start_walk(guard->name, go);
+	heard = said[0];
+	if (pipe2(go, O_CLOEXEC)) {
+		hp_fail_errno(err, HP_E_INTERNAL, -errno, "cannot make a pipe");
+		close(said[1]);
+		return -EIO;
+	}
+	pid = start_walk(guard->name, go, said);
+	close(said[1]);
 	close(go[0]);
 	if (pid > 0) {
 		trial->testers[1] = (__u32)pid;
@@ -76,10 +98,7 @@ static int walk(struct hp_guard *guard, struct hp_guard_rule *trial, struct hp_e
 	close(go[1]);
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		return hp_fail_errno(err, HP_E_INTERNAL, -errno, "cannot test the way back");
-	if (status)
-		return hp_fail(err, HP_E_INTERNAL,
-			       "the way back could not be tested (wait status 0x%x)", status);
-	return 0;
+	return status ? explain(status, heard, err) : 0;
 }
 
 int hp_way_back__test(struct hp_guard *guard, const struct hp_guard_rule *rule, uint64_t *hits,
