@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # What the tests of processes share: fixtures built in $scratch, a daemon that answers, reports read with gojq.
 #
-#	build_fixtures CC-OPTION...   libtarget.so, daemon and storm in $scratch/fixtures
+#	build_fixtures CC-OPTION...   libtarget.so, daemon and $program in $scratch/fixtures
 #	build_fix NAME                  $scratch/NAME.so from tests/fixtures/process/NAME.c
 #	start_daemon ARG...             $daemon is its pid; it has said "ready"; $program is "daemon" or "storm"
 #	ask LINE                        its answer, in $answer
@@ -23,10 +23,11 @@ export HOTPROOF_INCLUDE_DIR=$top/include HOTPROOF_STATE_DIR=$scratch/state
 
 build_fixtures() {
 	mkdir -p "$fixtures"
-	local name
+	local name programs=(daemon)
 	cc -O2 -g -shared -fPIC "$@" tests/fixtures/process/target.c -o "$fixtures/libtarget.so" ||
 		skip_all "the fixtures cannot be built"
-	for name in daemon storm; do
+	[[ $program == daemon ]] || programs+=("$program")
+	for name in "${programs[@]}"; do
 		cc -O2 -g -Wall "tests/fixtures/process/$name.c" -L"$fixtures" -ltarget -lpthread \
 			-Wl,-rpath,"$fixtures" -o "$fixtures/$name" || skip_all "the fixtures cannot be built"
 	done
