@@ -61,10 +61,10 @@ int executable_mappings(struct bpf_iter__task_vma *ctx)
 	if (task->mm->task_size <= 1ull << 32)
 		r.flags |= HP_VMA_32BIT;
 	/* One of a process comes behind the other. */
-	if (r.tgid != last) {
+	if (r.tgid != last)
 		bpf_probe_read_kernel_str(r.comm, sizeof(r.comm), task->comm);
+	/* Of what found no room the kernel takes nothing, and asks again. */
+	if (!bpf_seq_write(ctx->meta->seq, &r, sizeof(r)))
 		last = r.tgid;
-	}
-	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
 	return 0;
 }
