@@ -42,7 +42,7 @@ BPF_CFLAGS := -std=gnu11 -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_$(ARCH) -Wa
 bpf_src   := $(wildcard bpf/*.bpf.c)
 # Light skeletons leave CO-RE to the kernel: they load without parsing its BTF, which takes longer
 # than all they do. What is attached to a function chosen at run time needs libbpf's full ones.
-light_src := $(wildcard bpf/klp_*.bpf.c) bpf/vma.bpf.c
+light_src := $(wildcard bpf/klp_*.bpf.c) bpf/vma.bpf.c bpf/mms.bpf.c
 full_skel  := $(patsubst %.bpf.c,$(B)/%.skel.h,$(filter-out $(light_src),$(bpf_src)))
 light_skel := $(light_src:%.bpf.c=$(B)/%.lskel.h)
 skeletons  := $(full_skel) $(light_skel)

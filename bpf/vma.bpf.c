@@ -53,6 +53,7 @@ int executable_mappings(struct bpf_iter__task_vma *ctx)
 		.major = major,
 		.minor = minor,
 		.tgid = (__u32)task->tgid,
+		.tid = (__u32)task->pid,
 	};
 
 	/* d_unhashed(), include/linux/dcache.h; TASK_SIZE of each processor */

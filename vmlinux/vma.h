@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The kernel types that the reader of processes' mappings uses: only the fields that are read, in
+ * The kernel types that the readers of processes and their mappings use: only the fields that are read, in
  * any order. preserve_access_index makes libbpf move every access to where the running kernel has
  * it. include/linux/mm_types.h, sched.h, fs.h, dcache.h, bpf.h, kernel/bpf/task_iter.c.
  */
@@ -50,6 +50,8 @@ struct mm_struct {
 };
 
 struct task_struct {
+	unsigned int flags;
+	struct task_struct *group_leader;
 	int pid;
 	int tgid;
 	char comm[16];
@@ -60,6 +62,11 @@ struct seq_file;
 
 struct bpf_iter_meta {
 	struct seq_file *seq;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
 };
 
 struct bpf_iter__task_vma {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What bpf/vma.bpf.c writes for each executable mapping of a file. */
+/*
+ * What bpf/vma.bpf.c writes for each executable mapping of a file, and bpf/mms.bpf.c for each
+ * process.
+ */
 #ifndef HOTPROOF_VMA_RECORD_H
 #define HOTPROOF_VMA_RECORD_H
 
@@ -26,8 +29,19 @@ struct hp_vma_record {
 	__u64 inode;
 	__u32 major, minor;
 	__u32 tgid;
-	__u32 flags;   /* HP_VMA_* */
+	__u32 tid; /* a thread that has this address space: the first one has, unless it has ended */
+	__u32 flags; /* HP_VMA_* */
+	__u32 pad;
 	char comm[16]; /* with the first record of each process */
+};
+
+struct hp_mm_record {
+	__u64 mm;
+	__u32 tgid;
+	__u32 tid;   /* as above */
+	__u32 flags; /* HP_VMA_32BIT */
+	__u32 pad;
+	char comm[16];
 };
 
 #endif

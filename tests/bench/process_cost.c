@@ -10,7 +10,8 @@
  *                                        every millisecond; until the end of the standard input
  *   process_cost pause FIX PID N         applies FIX to the process and reverts it, N times: how long
  *                                        it stood still
- *   process_cost find LIBRARY N          finds the processes that map LIBRARY by iterator, and by reading
+ *   process_cost find LIBRARY N [WAY]    finds the processes that map LIBRARY by the WAY that hotproof
+ *                                        takes or another one (query, iterator, proc), and by reading
  *                                        /proc/PID/maps of all, N times each
  */
 #include <dirent.h>
@@ -252,7 +253,24 @@ static size_t read_all_maps(const struct stat *file)
 	return found;
 }
 
-static int run_find(const char *library, size_t count)
+static const char *const ways[] = {
+	[HP_PROCESSES_AUTO] = "auto",
+	[HP_PROCESSES_QUERY] = "query",
+	[HP_PROCESSES_BPF] = "iterator",
+	[HP_PROCESSES_PROC] = "proc",
+};
+
+static enum hp_processes_method way_named(const char *name)
+{
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		if (!strcmp(ways[i], name))
+			return i;
+	errno = EINVAL;
+	die(name, NULL);
+	return 0;
+}
+
+static int run_find(const char *library, size_t count, enum hp_processes_method way)
 {
 	uint64_t *ours = calloc(count, sizeof(*ours)), *theirs = calloc(count, sizeof(*theirs));
 	struct hp_error err = { 0 };
@@ -263,7 +281,7 @@ static int run_find(const char *library, size_t count)
 		die(library, err.message);
 	for (size_t i = 0; i < count; i++) {
 		uint64_t begin = hp_now_ns();
-		struct hp_processes found = find(hp_elf__build_id(elf), NULL, HP_PROCESSES_BPF);
+		struct hp_processes found = find(hp_elf__build_id(elf), NULL, way);
 		size_t seen;
 
 		ours[i] = hp_now_ns() - begin;
@@ -271,7 +289,8 @@ static int run_find(const char *library, size_t count)
 		seen = read_all_maps(&st);
 		theirs[i] = hp_now_ns() - begin;
 		if (!i)
-			printf("iterator %zu maps %zu processes\n", found.count, seen);
+			printf("%s %zu maps %zu processes\n", ways[found.method], found.count,
+			       seen);
 		hp_processes__free(&found);
 	}
 	print_times("find", ours, count);
@@ -289,8 +308,8 @@ int main(int argc, char **argv)
 		return run_threads(argv[2], atoi(argv[3]), atoi(argv[4]));
 	if (argc == 5 && !strcmp(argv[1], "pause"))
 		return run_pause(argv[2], atoi(argv[3]), (size_t)atol(argv[4]));
-	if (argc == 4 && !strcmp(argv[1], "find"))
-		return run_find(argv[2], (size_t)atol(argv[3]));
+	if ((argc == 4 || argc == 5) && !strcmp(argv[1], "find"))
+		return run_find(argv[2], (size_t)atol(argv[3]), way_named(argv[4] ?: "auto"));
 	fprintf(stderr, "usage: process_cost caller|herd|threads|pause|find …\n");
 	return 2;
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Which processes run code of an ELF file: one pass over all executable mappings, then build-ids. */
+/* Which processes run code of an ELF file: executable mappings, read in one of three ways, and build-ids. */
 #include "host/processes.h"
 
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -21,37 +22,12 @@
 #include "host/elf_file.h"
 #include "host/maps.h"
 #include "host/namespaces.h"
+#include "host/processes_search.h"
 
 HP_DEFINE_CLEANUP(struct vma_bpf *, vma_bpf__destroy)
 
 /* As much as the kernel hands out at once (bpf_seq_read(): 8 pages). */
 #define READ_BYTES (8 * 4096)
-
-/* A file that was looked at: its build-id is read once, however many processes map it. */
-struct known_file {
-	uint64_t inode;
-	uint32_t major, minor;
-	bool matches;
-};
-
-struct search {
-	const struct hp_build_id *id;
-	pid_t *pids; /* in order */
-	size_t pid_count;
-	struct hp_processes *out;
-	struct known_file *files;
-	size_t file_count;
-	struct hp_vma_other *others; /* the iterator's; NULL without one */
-	uint64_t *mms;		     /* of out->items, where they are known */
-	uint32_t tgid;		     /* the last one that a record was read of, and its name */
-	char comm[16];
-	size_t room;
-	pid_t *changed; /* called exec() while they were looked at, or have ended */
-	size_t changed_count;
-};
-
-/* How often a process is read again that calls exec() meanwhile. */
-#define MAX_LOOKS 8
 
 static int compare_numbers(const void *a, const void *b)
 {
@@ -60,7 +36,7 @@ static int compare_numbers(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-static bool is_wanted(const struct search *s, pid_t pid)
+bool hp_search__is_wanted(const struct hp_search *s, pid_t pid)
 {
 	if (pid == getpid())
 		return false;
@@ -72,7 +48,7 @@ static bool is_wanted(const struct search *s, pid_t pid)
  * -EAGAIN when it could not be read: another process may show the file. -ESRCH when there is no such
  * mapping any more: the process has ended, or called exec().
  */
-static int read_file(const struct search *s, const struct hp_vma_record *r)
+static int read_file(const struct hp_search *s, const struct hp_vma_record *r)
 {
 	__cleanup(hp_cleanup_hp_elf__close) struct hp_elf *elf = NULL;
 	struct hp_map map = { .start = r->start, .end = r->end };
@@ -80,7 +56,7 @@ static int read_file(const struct search *s, const struct hp_vma_record *r)
 	char path[64];
 	int ret;
 
-	hp_map__file(&map, (pid_t)r->tgid, path);
+	hp_map__file(&map, (pid_t)r->tid, path);
 	ret = hp_elf__open(&elf, path, &why);
 	if (ret && why.reason == HP_E_OPEN_FILE)
 		return ret == -ENOENT || ret == -ESRCH ? -ESRCH : -EAGAIN;
@@ -90,7 +66,7 @@ static int read_file(const struct search *s, const struct hp_vma_record *r)
 }
 
 /* The iterator runs while we read from it, and at no other time. */
-static void ask_no_more(struct search *s, const struct hp_vma_record *r)
+static void ask_no_more(struct hp_search *s, const struct hp_vma_record *r)
 {
 	struct hp_vma_other *other = s->others ? &s->others[r->inode % HP_VMA_OTHERS] : NULL;
 
@@ -98,10 +74,9 @@ static void ask_no_more(struct search *s, const struct hp_vma_record *r)
 		*other = (struct hp_vma_other){ r->inode, r->major, r->minor };
 }
 
-/* 1 if the mapped file is the one that is looked for, 0 if not, or a negative errno. */
-static int file_matches(struct search *s, const struct hp_vma_record *r)
+int hp_search__matches(struct hp_search *s, const struct hp_vma_record *r)
 {
-	struct known_file *grown;
+	struct hp_search_file *grown;
 	int ret;
 
 	for (size_t i = 0; i < s->file_count; i++)
@@ -117,7 +92,7 @@ static int file_matches(struct search *s, const struct hp_vma_record *r)
 	if (!grown)
 		return -ENOMEM;
 	s->files = grown;
-	grown[s->file_count++] = (struct known_file){ r->inode, r->major, r->minor, ret };
+	grown[s->file_count++] = (struct hp_search_file){ r->inode, r->major, r->minor, ret };
 	return ret;
 }
 
@@ -133,7 +108,23 @@ static bool is_32bit(pid_t pid)
 	       ident[EI_CLASS] == ELFCLASS32;
 }
 
-static int add_process(struct search *s, const struct hp_vma_record *r)
+static struct hp_process *new_item(struct hp_search *s)
+{
+	struct hp_processes *out = s->out;
+
+	if (out->count == s->room) {
+		size_t room = s->room ? 2 * s->room : 64;
+		struct hp_process *items = realloc(out->items, room * sizeof(*items));
+
+		if (!items)
+			return NULL;
+		out->items = items;
+		s->room = room;
+	}
+	return &out->items[out->count++];
+}
+
+static int add_process(struct hp_search *s, const struct hp_vma_record *r)
 {
 	struct hp_processes *out = s->out;
 	struct hp_process *p;
@@ -144,22 +135,9 @@ static int add_process(struct search *s, const struct hp_vma_record *r)
 		p->copies += p->offset == r->offset && p->start != r->start;
 		return 0;
 	}
-	if (out->count == s->room) {
-		size_t room = s->room ? 2 * s->room : 64;
-		struct hp_process *items = realloc(out->items, room * sizeof(*items));
-		uint64_t *mms;
-
-		if (!items)
-			return -ENOMEM;
-		out->items = items;
-		mms = realloc(s->mms, room * sizeof(*mms));
-		if (!mms)
-			return -ENOMEM;
-		s->mms = mms;
-		s->room = room;
-	}
-	s->mms[out->count] = r->mm;
-	p = &out->items[out->count++];
+	p = new_item(s);
+	if (!p)
+		return -ENOMEM;
 	*p = (struct hp_process){
 		.pid = (pid_t)r->tgid,
 		.start = r->start,
@@ -169,6 +147,7 @@ static int add_process(struct search *s, const struct hp_vma_record *r)
 		.major = r->major,
 		.minor = r->minor,
 		.copies = 1,
+		.mm = r->mm,
 		.bits32 = r->flags & HP_VMA_32BIT,
 		.deleted = r->flags & HP_VMA_DELETED,
 	};
@@ -177,7 +156,7 @@ static int add_process(struct search *s, const struct hp_vma_record *r)
 }
 
 /* Once for each time that the mappings of a process come by. */
-static int note_changed(struct search *s, pid_t pid)
+static int note_changed(struct hp_search *s, pid_t pid)
 {
 	pid_t *grown;
 
@@ -191,7 +170,7 @@ static int note_changed(struct search *s, pid_t pid)
 	return 0;
 }
 
-static int consider(struct search *s, const struct hp_vma_record *r)
+int hp_search__consider(struct hp_search *s, const struct hp_vma_record *r)
 {
 	int ret;
 
@@ -200,9 +179,9 @@ static int consider(struct search *s, const struct hp_vma_record *r)
 		memcpy(s->comm, r->comm, sizeof(s->comm));
 		s->comm[sizeof(s->comm) - 1] = '\0';
 	}
-	if (!is_wanted(s, (pid_t)r->tgid))
+	if (!hp_search__is_wanted(s, (pid_t)r->tgid))
 		return 0;
-	ret = file_matches(s, r);
+	ret = hp_search__matches(s, r);
 	if (ret == -ESRCH)
 		return note_changed(s, (pid_t)r->tgid);
 	if (ret == -EAGAIN) {
@@ -212,7 +191,26 @@ static int consider(struct search *s, const struct hp_vma_record *r)
 	return ret > 0 ? add_process(s, r) : ret;
 }
 
-static int search_bpf(struct search *s)
+int hp_search__take(struct hp_search *s, const struct hp_search *part)
+{
+	for (size_t i = 0; i < part->out->count; i++) {
+		struct hp_process *p = new_item(s);
+
+		if (!p)
+			return -ENOMEM;
+		*p = part->out->items[i];
+	}
+	for (size_t i = 0; i < part->changed_count; i++) {
+		int ret = note_changed(s, part->changed[i]);
+
+		if (ret)
+			return ret;
+	}
+	s->out->unreadable += part->out->unreadable;
+	return 0;
+}
+
+static int read_iterator(struct hp_search *s)
 {
 	__cleanup(hp_cleanup_vma_bpf__destroy) struct vma_bpf *skel = vma_bpf__open_and_load();
 	_cleanup_free_ struct hp_vma_record *records = malloc(READ_BYTES);
@@ -239,7 +237,7 @@ static int search_bpf(struct search *s)
 		have += (size_t)n;
 		whole = have / sizeof(records[0]);
 		for (size_t i = 0; i < whole; i++) {
-			int ret = consider(s, &records[i]);
+			int ret = hp_search__consider(s, &records[i]);
 
 			if (ret)
 				return ret;
@@ -247,6 +245,14 @@ static int search_bpf(struct search *s)
 		have -= whole * sizeof(records[0]);
 		memmove(records, &records[whole], have);
 	}
+}
+
+static int search_bpf(struct hp_search *s)
+{
+	int ret = read_iterator(s);
+
+	s->others = NULL;
+	return ret;
 }
 
 static void read_comm(pid_t pid, char comm[16])
@@ -262,7 +268,7 @@ static void read_comm(pid_t pid, char comm[16])
 	comm[strcspn(comm, "\n")] = '\0';
 }
 
-static int search_one(struct search *s, pid_t pid)
+static int search_one(struct hp_search *s, pid_t pid)
 {
 	bool known = false, bits32 = false;
 	char comm[16];
@@ -270,8 +276,9 @@ static int search_one(struct search *s, pid_t pid)
 	int ret = hp_maps__read(&maps, pid);
 
 	if (ret) {
-		/* Gone, or a kernel thread; only what is forbidden counts. */
-		s->out->unreadable += ret == -EACCES || ret == -EPERM;
+		/* Gone, or a kernel thread; only what is forbidden counts, or hidden (hidepid). */
+		s->out->unreadable += ret == -EACCES || ret == -EPERM ||
+				      (ret == -ENOENT && (!kill(pid, 0) || errno == EPERM));
 		return ret == -ENOMEM ? ret : 0;
 	}
 	for (size_t i = 0; i < maps.count && !ret; i++) {
@@ -284,6 +291,7 @@ static int search_one(struct search *s, pid_t pid)
 			.major = m->major,
 			.minor = m->minor,
 			.tgid = (uint32_t)pid,
+			.tid = (uint32_t)pid,
 		};
 
 		if (!m->inode || !(m->prot & PROT_EXEC))
@@ -295,13 +303,13 @@ static int search_one(struct search *s, pid_t pid)
 		}
 		memcpy(r.comm, comm, sizeof(comm));
 		r.flags = (m->deleted ? HP_VMA_DELETED : 0) | (bits32 ? HP_VMA_32BIT : 0);
-		ret = consider(s, &r);
+		ret = hp_search__consider(s, &r);
 	}
 	hp_maps__free(&maps);
 	return ret;
 }
 
-static int search_proc(struct search *s)
+static int search_proc(struct hp_search *s)
 {
 	_cleanup_dir_ DIR *dir = opendir("/proc");
 	struct dirent *entry;
@@ -312,33 +320,30 @@ static int search_proc(struct search *s)
 	while (!ret && (entry = readdir(dir))) {
 		pid_t pid = atoi(entry->d_name);
 
-		if (pid > 0 && is_wanted(s, pid))
+		if (pid > 0 && hp_search__is_wanted(s, pid))
 			ret = search_one(s, pid);
 	}
 	return ret;
 }
 
 /* Nothing of what was read of a process holds any more. */
-static void drop(struct search *s, pid_t pid)
+static void drop(struct hp_search *s, pid_t pid)
 {
 	struct hp_processes *out = s->out;
 	size_t kept = 0;
 
-	for (size_t i = 0; i < out->count; i++) {
-		if (out->items[i].pid == pid)
-			continue;
-		out->items[kept] = out->items[i];
-		s->mms[kept++] = s->mms[i];
-	}
+	for (size_t i = 0; i < out->count; i++)
+		if (out->items[i].pid != pid)
+			out->items[kept++] = out->items[i];
 	out->count = kept;
 }
 
 /* Those that became another program while their mappings were read: what are they now? */
-static int look_again(struct search *s)
+static int look_again(struct hp_search *s)
 {
 	int ret = 0;
 
-	for (size_t looks = 0; !ret && s->changed_count && looks < MAX_LOOKS; looks++) {
+	for (size_t looks = 0; !ret && s->changed_count && looks < HP_SEARCH_LOOKS; looks++) {
 		_cleanup_free_ pid_t *pids = s->changed;
 		size_t count = s->changed_count;
 
@@ -360,37 +365,31 @@ static int compare_pids(const void *a, const void *b)
 	return x->pid < y->pid ? -1 : x->pid > y->pid;
 }
 
-/* An address space, and which of the processes has it. */
-struct owner {
-	uint64_t mm;
-	struct hp_process *process;
-};
-
-static int compare_owners(const void *a, const void *b)
+static int compare_spaces(const void *a, const void *b)
 {
-	const struct owner *x = a, *y = b;
+	const struct hp_process *const *x = a, *const *y = b;
 
-	if (x->mm != y->mm)
-		return x->mm < y->mm ? -1 : 1;
-	return compare_pids(x->process, y->process);
+	if ((*x)->mm != (*y)->mm)
+		return (*x)->mm < (*y)->mm ? -1 : 1;
+	return compare_pids(*x, *y);
 }
 
-/* Address spaces that two processes have: only the iterator tells. */
-static int find_shared(struct search *s)
+/* Address spaces that two processes have: /proc alone does not tell. */
+static int find_shared(struct hp_processes *out)
 {
-	struct hp_processes *out = s->out;
-	_cleanup_free_ struct owner *owners = calloc(out->count + 1, sizeof(*owners));
+	_cleanup_free_ struct hp_process **items =
+		calloc(out->count + 1, sizeof(struct hp_process *));
 
-	if (!owners)
+	if (!items)
 		return -ENOMEM;
 	for (size_t i = 0; i < out->count; i++)
-		owners[i] = (struct owner){ s->mms[i], &out->items[i] };
-	qsort(owners, out->count, sizeof(*owners), compare_owners);
+		items[i] = &out->items[i];
+	qsort(items, out->count, sizeof(struct hp_process *), compare_spaces);
 	for (size_t i = 1; i < out->count; i++)
-		if (owners[i].mm && owners[i].mm == owners[i - 1].mm &&
-		    owners[i].process->pid != owners[i - 1].process->pid) {
-			owners[i].process->shares_with = owners[i - 1].process->pid;
-			owners[i - 1].process->shares_with = owners[i].process->pid;
+		if (items[i]->mm && items[i]->mm == items[i - 1]->mm &&
+		    items[i]->pid != items[i - 1]->pid) {
+			items[i]->shares_with = items[i - 1]->pid;
+			items[i - 1]->shares_with = items[i]->pid;
 		}
 	return 0;
 }
@@ -412,6 +411,34 @@ static void drop_repeated(struct hp_processes *out)
 	out->count = out->count ? kept + 1 : 0;
 }
 
+static const struct way {
+	enum hp_processes_method method;
+	int (*search)(struct hp_search *s);
+	const char *without;
+} ways[] = {
+	{ HP_PROCESSES_QUERY, hp_search__query, "no PROCMAP_QUERY" },
+	{ HP_PROCESSES_BPF, search_bpf, "no task_vma iterator" },
+	{ HP_PROCESSES_PROC, search_proc, "no /proc" },
+};
+
+/* By @method, or by the first that works. */
+static int search(struct hp_search *s, enum hp_processes_method method)
+{
+	int ret = -EINVAL;
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]) && ret; i++) {
+		if (method != HP_PROCESSES_AUTO && method != ways[i].method)
+			continue;
+		hp_processes__free(s->out);
+		s->room = s->changed_count = 0;
+		s->out->method = ways[i].method;
+		ret = ways[i].search(s);
+		if (ret)
+			hp_info("%s: %s", ways[i].without, strerror(-ret));
+	}
+	return ret;
+}
+
 /* /proc knows the processes by the numbers that we know them by. Else nothing would be found, or somebody else. */
 static int check_proc(struct hp_error *err)
 {
@@ -429,7 +456,7 @@ static int check_proc(struct hp_error *err)
 int hp_processes__find(struct hp_processes *out, const struct hp_build_id *id, const pid_t *pids,
 		       size_t pid_count, enum hp_processes_method method, struct hp_error *err)
 {
-	struct search s = { .id = id, .pid_count = pid_count, .out = out };
+	struct hp_search s = { .id = id, .pid_count = pid_count, .out = out };
 	int ret;
 
 	memset(out, 0, sizeof(*out));
@@ -443,28 +470,16 @@ int hp_processes__find(struct hp_processes *out, const struct hp_build_id *id, c
 		memcpy(s.pids, pids, pid_count * sizeof(*pids));
 		qsort(s.pids, pid_count, sizeof(*pids), compare_numbers);
 	}
-	/* A few processes are read faster one by one. */
-	if (method == HP_PROCESSES_AUTO && pid_count && pid_count <= 4)
+	/*
+	 * A few processes are read faster one by one. And iterators give the numbers that processes
+	 * have outside.
+	 */
+	if (method == HP_PROCESSES_AUTO &&
+	    ((pid_count && pid_count <= 4) || !hp_ns__is_initial("pid", HP_NS_PID)))
 		method = HP_PROCESSES_PROC;
-	/* The iterator gives the numbers that processes have outside. */
-	if (method == HP_PROCESSES_AUTO && !hp_ns__is_initial("pid", HP_NS_PID))
-		method = HP_PROCESSES_PROC;
-	if (method != HP_PROCESSES_PROC) {
-		out->method = HP_PROCESSES_BPF;
-		ret = search_bpf(&s);
-		s.others = NULL;
-		if (ret && method == HP_PROCESSES_AUTO) {
-			hp_info("no task_vma iterator (%s): reading /proc/*/maps", strerror(-ret));
-			hp_processes__free(out);
-			s.room = 0;
-		}
-	}
-	if (method == HP_PROCESSES_PROC || (ret && method == HP_PROCESSES_AUTO)) {
-		out->method = HP_PROCESSES_PROC;
-		ret = search_proc(&s);
-	}
+	ret = search(&s, method);
 	ret = ret ?: look_again(&s);
-	ret = ret ?: find_shared(&s);
+	ret = ret ?: find_shared(out);
 	if (!ret) {
 		if (out->count)
 			qsort(out->items, out->count, sizeof(*out->items), compare_pids);
@@ -474,7 +489,6 @@ int hp_processes__find(struct hp_processes *out, const struct hp_build_id *id, c
 		hp_fail_errno(err, HP_E_PROC_SEARCH, ret, "the processes cannot be searched");
 	}
 	free(s.files);
-	free(s.mms);
 	free(s.pids);
 	free(s.changed);
 	return ret;

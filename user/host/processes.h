@@ -16,9 +16,10 @@
 #include "host/build_id.h"
 
 enum hp_processes_method {
-	HP_PROCESSES_AUTO, /* the iterator; /proc where it cannot be had */
-	HP_PROCESSES_BPF,  /* a task_vma iterator: one pass in the kernel */
-	HP_PROCESSES_PROC, /* /proc/PID/maps of each process */
+	HP_PROCESSES_AUTO,  /* the first of these that can be had */
+	HP_PROCESSES_QUERY, /* PROCMAP_QUERY by several threads, of what a task iterator lists */
+	HP_PROCESSES_BPF,   /* a task_vma iterator: one pass in the kernel */
+	HP_PROCESSES_PROC,  /* /proc/PID/maps of each process */
 };
 
 /* A process that maps code of the file. */
@@ -32,6 +33,7 @@ struct hp_process {
 	unsigned int copies; /* how often that code is mapped: more than 1 with dlmopen(3) */
 	bool deleted;	     /* the file has no name any more */
 	bool bits32;	     /* it is a 32-bit program */
+	uint64_t mm;	     /* tells address spaces apart; 0: not known */
 	pid_t shares_with;   /* another process with the same address space (vfork), or 0 */
 };
 
