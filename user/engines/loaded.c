@@ -94,6 +94,13 @@ static int loaded_discover(struct hp_engine_state *state, const char *hotfix,
 	return 0;
 }
 
+/* What nobody holds is a function of the kernel: those of BPF programs are found by who holds them. */
+static int loaded_resolve(struct hp_engine_state *state, const struct hp_kallsyms *symbols,
+			  struct hp_target *targets, size_t count, struct hp_error *err)
+{
+	return engines[KLP]->resolve(state->of[KLP], symbols, targets, count, err);
+}
+
 static int loaded_progress(struct hp_engine_state *state, const char *hotfix, bool stacks,
 			   struct hp_progress *out, struct hp_error *err)
 {
@@ -156,6 +163,7 @@ const struct hp_engine hp_loaded_engine = {
 	.open = loaded_open,
 	.close = loaded_close,
 	.discover = loaded_discover,
+	.resolve = loaded_resolve,
 	.progress = loaded_progress,
 	.read_back = loaded_read_back,
 	.revert = loaded_revert,

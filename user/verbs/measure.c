@@ -6,7 +6,7 @@
 
 #include "base/interrupt.h"
 #include "base/log.h"
-#include "engines/klp/klp.h"
+#include "engines/loaded.h"
 #include "host/kallsyms.h"
 #include "proof/cost.h"
 #include "proof/redirects.h"
@@ -20,6 +20,9 @@
 #define OLD_IS_REPLACED                                                                   \
 	"livepatched: its calls run the new code, and nothing is attached to its entry; " \
 	"'apply --baseline' measures both, '--against' compares with an earlier run"
+#define OLD_IS_FREPLACED                                                                          \
+	"replaced: its calls run the new code, and nothing can be attached to its entry; 'apply " \
+	"--baseline' measures both"
 #define NEW_IS_NONE "no livepatch replaces it"
 
 struct options {
@@ -55,7 +58,7 @@ static int split_name(const char *operand, struct hp_target *out, struct hp_erro
 	return 0;
 }
 
-/* The livepatch's target that takes the calls of @wanted, or NULL. */
+/* The hotfix's target that takes the calls of @wanted, or NULL. */
 static const struct hp_target *find_replaced(const struct hp_target *all, size_t count,
 					     const struct hp_target *wanted, bool any_object,
 					     const char *livepatch)
@@ -214,14 +217,16 @@ static void explain_sides(const struct hp_target *targets, struct hp_measure_rep
 			&report->functions[i].side[patched ? HP_MEASURE_OLD : HP_MEASURE_NEW];
 
 		snprintf(side->reason, sizeof(side->reason), "%s",
-			 patched ? OLD_IS_REPLACED : NEW_IS_NONE);
+			 !patched		  ? NEW_IS_NONE
+			 : targets[i].old_program ? OLD_IS_FREPLACED
+						  : OLD_IS_REPLACED);
 	}
 }
 
 static int measure(const struct options *opts, char **names, size_t count,
 		   struct hp_measure_report *report, struct hp_error *err)
 {
-	__cleanup(hp_session_close) struct hp_session session = { .engine = &hp_klp_engine };
+	__cleanup(hp_session_close) struct hp_session session = { .engine = &hp_loaded_engine };
 	_cleanup_free_ struct hp_target *targets = calloc(count + 1, sizeof(*targets));
 	__cleanup(hp_cleanup_hp_proof__close) struct hp_proof *proof = NULL;
 	__cleanup(hp_measure_report__free) struct hp_measure_report earlier = { 0 };
@@ -269,7 +274,7 @@ static int measure(const struct options *opts, char **names, size_t count,
 
 HP_VERB(measure)
 {
-	struct options opts = { .proof = { .point = hp_klp_engine.point, .time = true } };
+	struct options opts = { .proof = { .point = hp_loaded_engine.point, .time = true } };
 	const struct hp_option options[] = {
 		{ "livepatch", HP_OPT_STRING, &opts.livepatch, "NAME",
 		  "the replacement of this livepatch (that which takes the calls)" },

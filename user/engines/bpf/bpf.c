@@ -182,8 +182,17 @@ static int bpf_engine_discover(struct hp_engine_state *state, const char *hotfix
 {
 	_cleanup_free_ struct hp_link_pin *pins = NULL;
 	_cleanup_free_ struct hp_target *all = NULL;
-	size_t pin_count, n = 0;
-	int ret = hp_link_pins__list(&pins, &pin_count, err);
+	size_t pin_count = 0, n = 0;
+	struct hp_error why = { 0 };
+	int ret = hp_link_pins__list(&pins, &pin_count, &why);
+
+	/* Livepatches are seen by who cannot read the pins. */
+	if (ret == -EACCES && !hotfix) {
+		hp_debug("what hotproof replaced is not seen: %s", why.message);
+		ret = 0;
+	}
+	if (ret && err)
+		*err = why;
 
 	for (size_t i = 0; !ret && i < pin_count; i++) {
 		_cleanup_close_ int fd = -1;
