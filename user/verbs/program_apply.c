@@ -115,8 +115,12 @@ static int change(struct apply *a, struct hp_error *err)
 	int ret = hp_apply_run__may_change(&a->run, err);
 
 	ret = ret ?: hp_apply_run__activate(&a->run, err);
-	if (ret)
+	if (ret) {
+		/* Nothing is different, but for what gave way and could not be put back. */
+		if (err->reason == HP_E_STUCK)
+			a->run.report->outcome = HP_OUTCOME_STUCK;
 		return ret;
+	}
 	snprintf(a->run.report->replaced, sizeof(a->run.report->replaced), "%s",
 		 a->activation.before);
 	a->run.report->gap_ns = a->activation.gap_ns;

@@ -60,6 +60,19 @@ static int attach_all(struct hp_bpf_change *c, int *fds, struct hp_error *err)
 	return 0;
 }
 
+/* Is there room for the pins? With the programs, since there are no links yet. */
+static int rehearse(const struct hp_bpf_change *c, const char *const *names, struct hp_error *err)
+{
+	size_t count = c->object->forward_count;
+	_cleanup_free_ int *fds = calloc(count, sizeof(*fds));
+
+	if (!fds)
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
+	for (size_t i = 0; i < count; i++)
+		fds[i] = bpf_program__fd(c->object->forwards[i].program);
+	return hp_link_pins__rehearse(c->object->name, names, fds, count, err);
+}
+
 /* All or none: the links are pinned at once. */
 static int attach_and_pin(void *arg, struct hp_error *err)
 {
@@ -76,8 +89,10 @@ static int attach_and_pin(void *arg, struct hp_error *err)
 		names[i] = c->object->forwards[i].target;
 		fds[i] = -1;
 	}
-	if (c->before->count)
-		ret = hp_held_links__unpin(c->before, err);
+	if (c->before->count) {
+		ret = rehearse(c, names, err);
+		ret = ret ?: hp_held_links__unpin(c->before, err);
+	}
 	if (ret)
 		return ret;
 	ret = attach_all(c, fds, err);

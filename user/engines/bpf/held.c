@@ -168,6 +168,7 @@ int hp_held_links__put_back(const struct hp_held_links *held, struct hp_error *e
 {
 	_cleanup_free_ const char **names = calloc(held->count + 1, sizeof(*names));
 	_cleanup_free_ int *fds = calloc(held->count + 1, sizeof(*fds));
+	struct hp_error why = { 0 };
 	size_t done = 0;
 	int ret = 0;
 
@@ -180,8 +181,10 @@ int hp_held_links__put_back(const struct hp_held_links *held, struct hp_error *e
 		ret = fds[done] < 0 ? fds[done] : 0;
 		names[done] = held->links[done].function;
 	}
-	if (!ret)
-		ret = hp_link_pins__pin(held->hotfix, names, fds, held->count, err);
+	if (!ret && hp_link_pins__pin(held->hotfix, names, fds, held->count, &why))
+		ret = hp_fail(err, HP_E_STUCK,
+			      "%s cannot be put back, and is not applied any more: %s",
+			      held->hotfix, why.message);
 	for (size_t i = 0; i < done; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);

@@ -196,19 +196,17 @@ int hp_link_pins__check_room(const char *hotfix, const char *leaving, struct hp_
 	return 0;
 }
 
-int hp_link_pins__pin(const char *hotfix, const char *const *functions, const int *fds,
-		      size_t count, struct hp_error *err)
+/* Under the name that nobody reads. After an error there may be some. */
+static int pin_unfinished(const char *hotfix, const char *const *functions, const int *fds,
+			  size_t count, struct hp_error *err)
 {
-	char whole[256], unfinished[256];
+	char unfinished[256];
 	pin_path pin;
 	int ret = hp_link_pins__sweep(hotfix, err); /* of one that was killed */
 
 	if (ret)
 		return ret;
-	folder_of("", hotfix, whole, sizeof(whole));
 	folder_of(UNFINISHED, hotfix, unfinished, sizeof(unfinished));
-	if (!access(whole, F_OK))
-		return hp_fail(err, HP_E_BPF_EXISTS, "%s is there already", whole);
 	if (mkdir(HP_PINS_ROOT, 0700) && errno != EEXIST)
 		return hp_fail_errno(err, HP_E_PIN, -errno, "%s cannot be made", HP_PINS_ROOT);
 	if (mkdir(unfinished, 0700))
@@ -218,6 +216,28 @@ int hp_link_pins__pin(const char *hotfix, const char *const *functions, const in
 		if (bpf_obj_pin(fds[i], pin))
 			ret = hp_fail_errno(err, HP_E_PIN, -errno, "%s cannot be made", pin);
 	}
+	return ret;
+}
+
+int hp_link_pins__rehearse(const char *hotfix, const char *const *functions, const int *fds,
+			   size_t count, struct hp_error *err)
+{
+	int ret = pin_unfinished(hotfix, functions, fds, count, err);
+
+	return hp_link_pins__sweep(hotfix, ret ? NULL : err) ?: ret;
+}
+
+int hp_link_pins__pin(const char *hotfix, const char *const *functions, const int *fds,
+		      size_t count, struct hp_error *err)
+{
+	char whole[256], unfinished[256];
+	int ret;
+
+	folder_of("", hotfix, whole, sizeof(whole));
+	folder_of(UNFINISHED, hotfix, unfinished, sizeof(unfinished));
+	if (!access(whole, F_OK))
+		return hp_fail(err, HP_E_BPF_EXISTS, "%s is there already", whole);
+	ret = pin_unfinished(hotfix, functions, fds, count, err);
 	if (!ret && rename(unfinished, whole))
 		ret = hp_fail_errno(err, HP_E_PIN, -errno, "%s cannot be made", whole);
 	if (ret)

@@ -43,6 +43,13 @@ int hp_link_pins__check_room(const char *hotfix, const char *leaving, struct hp_
 int hp_link_pins__pin(const char *hotfix, const char *const *functions, const int *fds,
 		      size_t count, struct hp_error *err);
 
+/*
+ * Try it, under the name that nobody reads, with any objects @fds: nothing is left. What takes over from
+ * another hotfix asks before that one goes.
+ */
+int hp_link_pins__rehearse(const char *hotfix, const char *const *functions, const int *fds,
+			   size_t count, struct hp_error *err);
+
 /* Remove all pins of @hotfix, under the other name again. No error when there are none. */
 int hp_link_pins__remove(const char *hotfix, struct hp_error *err);
 
