@@ -58,7 +58,7 @@ bpf_fixtures := $(patsubst tests/%.c,$(B)/%.o,$(wildcard tests/fixtures/bpf/*.bp
 man_src   := $(wildcard docs/man/*.scd)
 man_pages := $(man_src:docs/man/%.scd=$(B)/man/%)
 
-.PHONY: all unit helpers benches fixtures man demo test bench lint install clean help setup FORCE
+.PHONY: all unit helpers benches fixtures man demo test test-guest bench lint install clean help setup FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -69,7 +69,7 @@ benches: $(bench_bin)
 man: $(man_pages) ## build the man pages
 
 help:
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c Makefile
 	$(call say,BPF,$@)
@@ -158,6 +158,10 @@ test: setup ## run every test
 	$(Q)$(MAKE) --no-print-directory all unit helpers fixtures man
 	$(Q)$(MAKE) --no-print-directory SANITIZE=1 unit
 	$(Q)tests/run
+
+test-guest: setup ## run the tests of processes again, in guests: on Debian's kernel (an hour without KVM)
+	$(Q)$(MAKE) --no-print-directory all helpers fixtures man
+	$(Q)tests/run --guest
 
 bench: setup ## measure against bpftrace, funclatency and plain insmod, in a guest; and processes, on this host
 	+$(Q)scripts/bench

@@ -8,6 +8,8 @@
 #	ask LINE                        its answer, in $answer
 #	answer                          its next line, in $answer
 #	stop_daemon                     end of input; $status
+#	$slowness                       how many times as long as on the host something may take: where it is waited for
+#	$polite                         a command for what may take all processors: it runs COMMAND behind all others
 # Nothing here ever names another process than its own daemons: --pid goes with each call of hotproof.
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
@@ -15,6 +17,9 @@ hotproof=$top/build/hotproof
 fixtures=$scratch/fixtures
 program=daemon
 wrapper=() # a command that execs the daemon
+slowness=${HOTPROOF_SLOW:-1}
+polite=()
+((slowness == 1)) || polite=(nice -n 19) # sixteen busy threads leave a slow guest nothing for hotproof
 commands=$scratch/commands # a workload of --exercise may write to it too
 export HOTPROOF_INCLUDE_DIR=$top/include HOTPROOF_STATE_DIR=$scratch/state
 
@@ -45,7 +50,7 @@ start_daemon() {
 	rm -f "$commands" "$scratch/answers"
 	mkfifo "$commands" "$scratch/answers"
 	exec {from}<>"$scratch/answers"
-	"${wrapper[@]}" "$fixtures/$program" "$@" <"$commands" >"$scratch/answers" {from}<&- &
+	"${polite[@]}" "${wrapper[@]}" "$fixtures/$program" "$@" <"$commands" >"$scratch/answers" {from}<&- &
 	daemon=$!
 	trap 'kill -KILL "$daemon" 2>/dev/null; rm -rf -- "$scratch"' EXIT
 	exec {to}>"$commands"
@@ -55,7 +60,7 @@ start_daemon() {
 # shellcheck disable=SC2034 # the tests read it
 answer() {
 	answer=
-	IFS= read -r -t 30 answer <&"$from" || answer="no answer"
+	IFS= read -r -t $((30 * slowness)) answer <&"$from" || answer="no answer"
 }
 
 ask() {
