@@ -7,6 +7,7 @@
 #	start_daemon ARG...             $daemon is its pid; it has said "ready"; $program is "daemon" or "storm"
 #	ask LINE                        its answer, in $answer
 #	answer                          its next line, in $answer
+#	until_idle PID                  the end of a workload: it waits until the process asks for the next line
 #	stop_daemon                     end of input; $status
 #	$slowness                       how many times as long as on the host something may take: where it is waited for
 #	$polite                         a command for what may take all processors: it runs COMMAND behind all others
@@ -61,6 +62,10 @@ start_daemon() {
 answer() {
 	answer=
 	IFS= read -r -t $((30 * slowness)) answer <&"$from" || answer="no answer"
+}
+
+until_idle() {
+	echo "while sleep 0.02; [ -e /proc/$1 ] && ! grep -q '^0 0x0 ' /proc/$1/syscall; do :; done" # read(0, …)
 }
 
 ask() {
