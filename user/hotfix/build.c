@@ -116,6 +116,17 @@ static const char *include_folder(void)
 	return getenv("HOTPROOF_INCLUDE_DIR") ?: HP_PREFIX "/include";
 }
 
+/* The compiler will say that there is no such file, and not where it was to be. */
+static void warn_no_header(void)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%.4000s/hotproof/hotfix.h", include_folder());
+	if (access(path, R_OK))
+		hp_warn("%s is not there: HOTPROOF_INCLUDE_DIR says in which folder hotproof/ is",
+			path);
+}
+
 static int compile(const struct hp_build *build, const struct workshop *w, struct hp_error *err)
 {
 	/*
@@ -130,6 +141,7 @@ static int compile(const struct hp_build *build, const struct workshop *w, struc
 	char source[PATH_MAX];
 	int ret;
 
+	warn_no_header();
 	/* An absolute path cannot be taken for an option. */
 	if (!realpath(build->source, source))
 		return hp_fail_errno(err, HP_E_OPEN_FILE, -errno, "cannot read %s", build->source);
