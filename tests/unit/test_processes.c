@@ -33,7 +33,7 @@
 #include "host/processes.h"
 
 #define PAGE	 4096
-#define SEARCHES 12 /* of each way, in the storm */
+#define SEARCHES 8 /* of each way, in the storm */
 
 static struct hp_build_id id = { .len = 20 };
 static char folder[] = "/tmp/hotproof-processes.XXXXXX";
