@@ -199,6 +199,17 @@ void hp_guard_proof__decide(const struct hp_guard_view *view, const struct hp_gu
 	decide_by_calls(view, window, min_calls, out);
 }
 
+/* There is none of that name. */
+static int absent(const char *name, const struct hp_error *none, struct hp_guard_view *view,
+		  struct hp_guard_verdict *verdict)
+{
+	snprintf(view->name, sizeof(view->name), "%.*s", HP_GUARD_NAME_MAX - 1, name);
+	view->read_back.redirect = HP_REDIRECT_ABSENT;
+	snprintf(view->read_back.reason, sizeof(view->read_back.reason), "%.150s", none->message);
+	say(verdict, HP_VERDICT_ABSENT, "%s", none->message);
+	return 0;
+}
+
 int hp_guard_proof__run(const char *name, const struct hp_guard_proof_opts *opts,
 			struct hp_guard_view *view, struct hp_guard_window *window,
 			struct hp_guard_verdict *verdict, struct hp_error *err)
@@ -210,22 +221,17 @@ int hp_guard_proof__run(const char *name, const struct hp_guard_proof_opts *opts
 
 	memset(window, 0, sizeof(*window));
 	window->exercise_status = -1;
-	if (ret && none.reason == HP_E_GUARD_NONE) {
-		snprintf(view->name, sizeof(view->name), "%.*s", HP_GUARD_NAME_MAX - 1, name);
-		say(verdict, HP_VERDICT_ABSENT, "%s", none.message);
-		view->read_back.redirect = HP_REDIRECT_ABSENT;
-		snprintf(view->read_back.reason, sizeof(view->read_back.reason), "%.150s",
-			 none.message);
-		return 0;
-	}
-	if (ret) {
+	if (ret && none.reason != HP_E_GUARD_NONE) {
 		*err = none;
 		return ret;
 	}
 	before = view->counts;
-	/* What is not in place has nothing to watch. */
-	if (view->read_back.redirect == HP_REDIRECT_IN_PLACE)
-		ret = wait_window(name, opts, &before, window, err);
+	/* With nothing to watch there is nothing to wait for, but a workload is run as asked. */
+	ret = opts->exercise || view->read_back.redirect == HP_REDIRECT_IN_PLACE
+		      ? wait_window(name, opts, &before, window, err)
+		      : 0;
+	if (!ret && none.reason)
+		return absent(name, &none, view, verdict);
 	ret = ret ?: hp_guard_view__read(view, name, err);
 	if (ret)
 		return ret;
