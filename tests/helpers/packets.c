@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * packets ADDRESS N: send exactly N UDP packets to port 9 of ADDRESS; 0: until SIGTERM.
+ * packets ADDRESS N: send exactly N UDP packets to port 9 of ADDRESS; 0: until SIGTERM, then say how many.
  *
  * Exit status: 0 all were sent, 1 one could not be, 2 bad usage.
  */
@@ -42,5 +42,7 @@ int main(int argc, char **argv)
 		sent++;
 	}
 	close(fd);
+	if (!wanted)
+		printf("%lu\n", sent);
 	return 0;
 }

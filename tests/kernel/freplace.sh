@@ -33,5 +33,32 @@ send="nsenter --net=/run/netns/peer build/tests/helpers/packets 10.9.0.1"
 packets() {
 	bpftool -j map dump name hp_packets | gojq -r '[.[].formatted.value] | join(" ")'
 }
+
+# flood: packets without a pause, until no_more; who falls behind drops them in front of the program, and counts them.
+flood() {
+	counted=$(all_packets) dropped=$(drops)
+	$send 0 >"$scratch/flood" &
+	load=$!
+}
+# no_more: ends the flood. $lost of its packets neither came to the program nor were dropped in front of it.
+no_more() {
+	local _
+	kill $load
+	wait $load
+	for _ in {1..50}; do
+		lost=$(($(<"$scratch/flood") - ($(all_packets) - counted) - ($(drops) - dropped)))
+		((lost)) || break
+		sleep 0.1
+	done
+}
+# The classes 0, 1 and 3: each packet is in one of them, whoever classifies it.
+all_packets() { packets | awk '{ print $1 + $2 + $4 }'; }
+drops() {
+	local column sum=0
+	while read -r _ column _; do
+		((sum += 16#$column))
+	done </proc/net/softnet_stat
+	echo $sum
+}
 id_of() { bpftool -j prog show name "$1" | gojq -r 'if type == "array" then .[-1].id else .id end'; }
 target() { json "(.verification // .).targets[] | select(.symbol == \"$1\") | $2"; }
