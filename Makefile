@@ -58,7 +58,7 @@ bpf_fixtures := $(patsubst tests/%.c,$(B)/%.o,$(wildcard tests/fixtures/bpf/*.bp
 man_src   := $(wildcard docs/man/*.scd)
 man_pages := $(man_src:docs/man/%.scd=$(B)/man/%)
 
-.PHONY: all unit helpers benches fixtures man demo test test-guest bench lint install clean help setup FORCE
+.PHONY: all unit helpers benches fixtures man demo test test-guest test-kills bench lint install clean help setup FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -162,6 +162,10 @@ test: setup ## run every test
 test-guest: setup ## run the tests of processes again, in guests: on Debian's kernel (an hour without KVM)
 	$(Q)$(MAKE) --no-print-directory all helpers fixtures man
 	$(Q)tests/run --guest
+
+test-kills: setup ## kill loaders at every one of their system calls, in guests: two hours
+	$(Q)$(MAKE) --no-print-directory all helpers fixtures
+	$(Q)tests/kills
 
 bench: setup ## measure against bpftrace, funclatency and plain insmod, in a guest; and processes, on this host
 	+$(Q)scripts/bench

@@ -3,8 +3,8 @@
 # What the tests share in which guard verbs are killed.
 
 . "$(dirname "${BASH_SOURCE[0]}")/guard.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/kill.sh"
 
-kill_at=build/tests/helpers/kill-at
 add=(add --function security_create_user_ns --return EPERM --cgroup hp/in --name k)
 before=$(leftovers)
 
@@ -16,44 +16,42 @@ denied() {
 # kill_everywhere NAME OLD NEW PREPARE COMMAND...: kill it at each of its system calls from the lock on that can change anything, or
 # at as many as there is time for. OLD and NEW are what is refused before and after it.
 kill_everywhere() {
-	local name=$1 old=$2 new=$3 prepare=$4 n ended state action problems='' last=400 halves=0 begin=$SECONDS order
-	local -a seen=()
+	local name=$1 old=$2 new=$3 prepare=$4 n ended state action problems='' order
+	# shellcheck disable=SC2046 # words
+	kills_begin "$name" 12 $(seq 400)
 	shift 4
-	for n in $(spread $(seq $last)); do
-		((n < last)) || continue
-		((${#seen[@]} < 4 || SECONDS - begin < ${HOTPROOF_KILL_SECONDS:-25})) || break
+	while next_kill; do
 		$prepare
 		ended=0
-		$kill_at --from flock --only changes "$n" "$hotproof" guard "$@" 2>"$scratch/err" || ended=$?
-		((ended == 3)) && { last=$n; continue; }
+		$kill_at --from flock --only changes "$n" "$hotproof" "$@" 2>"$scratch/err" || ended=$?
+		((ended == 3)) && { no_such_call; continue; }
 		((ended == 0)) || problems+="$n: kill-at ended with $ended"$'\n'
 		state="$(denied in)$(denied out)"
 		[[ $state == "$old" || $state == "$new" ]] || problems+="$n: refused: $state"$'\n'
-		seen[n]=${state:-none}
 		run "$hotproof" recover --json
 		action=$(json '.guards[] | .action')
 		((status == 0)) || problems+="$n: recover: $status $stderr"$'\n'
 		if [[ $action == revert ]]; then
-			((++halves))
+			killed "${state:-none}" half
 			[[ ! $state ]] || problems+="$n: recover removed a guard that worked"$'\n'
+		else
+			killed "${state:-none}"
 		fi
 		[[ $action == keep ]] || [[ ! -e /sys/fs/bpf/hotproof ]] || problems+="$n: pins are left"$'\n'
 		[[ "$(denied in)$(denied out)" == "$state" ]] || problems+="$n: recover changed what is refused"$'\n'
 	done
-	is "$name: killed at ${#seen[@]} of its calls" "$problems" ""
+	is "$name: old or new, and recover knows" "$problems" ""
 	# In the order of the calls, not of the kills.
-	order=$(printf '%s\n' "${seen[@]}" | uniq | paste -sd ' ')
+	order=$(printf '%s\n' "${kills_found[@]}" | uniq | paste -sd ' ')
 	like "$name: the old state, then the new one, once" "$order" "^(${old:-none}( ${new:-none})?|${new:-none})\$"
-	if ((${#seen[@]} < last - 1)); then
-		skip "$name: at the others" "they had their time: HOTPROOF_KILL_SECONDS=500 for more"
-	else
+	if [[ ! $kills_left ]]; then
 		is "$name: both were seen" "$order" "${old:-none} ${new:-none}"
-		[[ $name == set ]] || ok "$name: some of them left what recover removes" test $halves -gt 0
+		[[ $name == set ]] || ok "$name: some of them left what recover removes" test ${#kills_half[@]} -gt 0
 	fi
-	diag "$((SECONDS - begin)) s; $(printf '%s\n' "${seen[@]}" | uniq -c | awk '{ printf "%s%s %s", NR == 1 ? "" : ", ", $1, $2 }'); recover had something to do $halves times"
+	kills_end
 	$prepare
-	run "$hotproof" guard "$@"
-	is "$name: and left alone it comes to its end" "$status $(denied in)$(denied out)" "0 $new"
+	run "$hotproof" "$@"
+	is "$name: and left alone it comes to its end" "$status $(denied in)$(denied out)" "${ends:-0} $new"
 	$hotproof guard remove k >/dev/null 2>&1
 	as_before "$name: nothing is left" "$before"
 }
