@@ -123,6 +123,23 @@ static void arm(struct process_cost *cost)
 					arm_one(cost, &cost->rows->rows[r], i, s);
 }
 
+/* For the progress line: a target is called when either its old code or its new code is. */
+static void count_called(void *arg, struct hp_exercised *out)
+{
+	struct process_cost *cost = arg;
+	struct hp_observer *obs = hp_watch__observer(cost->watch);
+
+	for (size_t i = 0; i < cost->meta->forward_count; i++) {
+		uint64_t calls = 0;
+
+		for (int s = 0; s < HP_MEASURE_SIDES; s++)
+			calls += hp_observer__calls(obs, i, roles[s], HP_PM_ACTIVE);
+		out->calls += calls;
+		out->wanted++;
+		out->exercised += calls > 0;
+	}
+}
+
 static int collect(struct process_cost *cost, const struct hp_window_result *window,
 		   struct hp_error *err)
 {
@@ -188,7 +205,8 @@ int hp_process_cost__measure(struct hp_proc *proc, const struct hp_processes_rep
 		.state = HP_PM_ACTIVE,
 		.for_ns = opts->for_ns,
 		.exercise = opts->exercise,
-		.role = HP_POINT_NEW_ENTRY,
+		.count = count_called,
+		.count_arg = &cost,
 		.what = "measuring",
 	};
 	struct hp_window_result result;
