@@ -171,6 +171,28 @@ static void test_jumps_into_entry(void **state)
 	assert_true(hp_arch__jumps_into_entry(BYTES(NOP5, 0x06, 0xc3), &entry));
 }
 
+static void test_calls(void **state)
+{
+	uint64_t to = 0;
+
+	assert_int_equal(
+		hp_arch__decode_call(BYTES(0xe8, 0xfb, 0xff, 0xff, 0xff, 0xc3), 0x1000, &to), 5);
+	assert_int_equal(to, 0x1000);
+	assert_int_equal(hp_arch__decode_call(BYTES(0xe9, 0, 0, 0, 0), 0x1000, &to), 0);
+	assert_int_equal(hp_arch__decode_call(BYTES(0xe8, 0, 0, 0), 0x1000, &to), 0);
+
+	/* lock cmpxchg, jne to before it: a loop that nobody waits in. */
+	assert_false(hp_arch__calls_others(BYTES(0xf0, 0x48, 0x0f, 0xb1, 0x0f, 0x75, 0xf9, 0xc3)));
+	assert_true(hp_arch__calls_others(BYTES(0x53, 0xe8, 0, 0, 0, 0, 0x5b, 0xc3)));
+	/* call *%rax, call *8(%rbx), call *%r12; jmp *%rax is none. */
+	assert_true(hp_arch__calls_others(BYTES(0x53, 0xff, 0xd0, 0x5b, 0xc3)));
+	assert_true(hp_arch__calls_others(BYTES(0xff, 0x53, 0x08, 0xc3)));
+	assert_true(hp_arch__calls_others(BYTES(0x41, 0xff, 0xd4, 0xc3)));
+	assert_false(hp_arch__calls_others(BYTES(0xff, 0xe0)));
+	/* Nobody knows. */
+	assert_true(hp_arch__calls_others(BYTES(0x06, 0xc3)));
+}
+
 static struct hp_arch_regs in_syscall(long nr, long result)
 {
 	struct hp_arch_regs regs = { 0 };
@@ -281,6 +303,7 @@ int main(void)
 		cmocka_unit_test(test_exits),
 		cmocka_unit_test(test_stack_depth),
 		cmocka_unit_test(test_jumps_into_entry),
+		cmocka_unit_test(test_calls),
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_gadgets),
 		cmocka_unit_test(returns),
