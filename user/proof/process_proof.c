@@ -18,7 +18,6 @@
 
 /* Processes beyond those that are known when the window begins: new ones, and those out of scope. */
 #define ROOM_FOR_MORE 4096
-#define MAX_FILES     64
 
 /*
  * One file that probes stand in, and what became of each probe. Where calls come by one of several
@@ -44,8 +43,8 @@ struct process_proof {
 	const struct hp_process_proof_opts *opts;
 	struct hp_watch *watch; /* of all of them */
 	size_t first_slot;	/* where its own begin there */
-	struct probed_file files[MAX_FILES];
-	size_t file_count;
+	struct probed_file *files;
+	size_t file_count, file_room;
 	uint64_t calls; /* of the replacements, when their processes were last looked at */
 };
 
@@ -79,14 +78,18 @@ int hp_process_row__look(struct hp_proc *proc, struct hp_process_row *row, struc
 	return row->targets ? 0 : hp_fail(err, HP_E_NOMEM, "out of memory");
 }
 
+static bool is_same_file(const struct hp_proc_file *a, const struct hp_proc_file *b)
+{
+	return a->inode == b->inode && a->major == b->major && a->minor == b->minor;
+}
+
 static struct probed_file *find_file(struct process_proof *proof, const struct hp_proc_file *file,
 				     enum hp_point_role role, size_t place)
 {
 	for (size_t i = 0; i < proof->file_count; i++) {
 		struct probed_file *f = &proof->files[i];
 
-		if (f->role == role && f->place == place && f->file.inode == file->inode &&
-		    f->file.major == file->major && f->file.minor == file->minor)
+		if (f->role == role && f->place == place && is_same_file(&f->file, file))
 			return f;
 	}
 	return NULL;
@@ -104,7 +107,7 @@ static int arm_place(struct process_proof *proof, const struct hp_process *proce
 	struct probed_file *probed = find_file(proof, file, role, place);
 
 	*more = false;
-	if (probed || proof->file_count == MAX_FILES)
+	if (probed || proof->file_count == proof->file_room)
 		return 0;
 	probed = &proof->files[proof->file_count];
 	probed->probes = calloc(proof->meta->forward_count, sizeof(*probed->probes));
@@ -426,16 +429,48 @@ static void count_all_exercised(void *arg, struct hp_exercised *out)
 		add_exercised(&all->list[i], out);
 }
 
-static int begin(struct process_proof *proof, struct hp_error *err)
+/* How many files the processes have at that role's point: as many as copies, in containers say. */
+static size_t count_files(const struct hp_processes_report *report, enum hp_point_role role)
+{
+	struct hp_proc_file own, other;
+	size_t count = 0;
+
+	for (size_t i = 0, j; i < report->count; i++) {
+		file_of(&report->rows[i], role, &own);
+		for (j = 0; j < i; j++) {
+			file_of(&report->rows[j], role, &other);
+			if (is_same_file(&own, &other))
+				break;
+		}
+		count += j == i && own.inode;
+	}
+	return count;
+}
+
+/* Look at all processes, and make room for the files that they map. */
+static int look(struct process_proof *proof, struct hp_error *err)
 {
 	struct hp_processes_report *report = proof->report;
 	int ret = 0;
 
 	for (size_t i = 0; i < report->count && !ret; i++) {
-		ret = hp_process_row__look(proof->proc, &report->rows[i], err)
-			      ?: arm(proof, &report->rows[i], err);
+		ret = hp_process_row__look(proof->proc, &report->rows[i], err);
 		remember(&report->rows[i], proof->meta->forward_count);
 	}
+	if (ret)
+		return ret;
+	proof->file_room = count_files(report, HP_POINT_OLD_BODY) * HP_PROC_POINTS_MAX +
+			   count_files(report, HP_POINT_NEW_ENTRY);
+	proof->files = calloc(proof->file_room + 1, sizeof(*proof->files));
+	return proof->files ? 0 : hp_fail(err, HP_E_NOMEM, "out of memory");
+}
+
+static int arm_all(struct process_proof *proof, struct hp_error *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < proof->report->count && !ret; i++)
+		ret = arm(proof, &proof->report->rows[i], err);
 	return ret;
 }
 
@@ -485,7 +520,7 @@ static int observe(struct all_proofs *all, const struct hp_process_proof_opts *o
 	int ret = 0;
 
 	for (size_t i = 0; i < all->count && !ret; i++)
-		ret = begin(&all->list[i], err);
+		ret = arm_all(&all->list[i], err);
 	ret = ret ?: hp_watch__run(all->watch, &window, &result, err);
 	for (size_t i = 0; i < all->count && !ret; i++)
 		ret = end(&all->list[i], &result, err);
@@ -504,7 +539,7 @@ static int open_watch(struct all_proofs *all, const struct hp_process_proof_opts
 		size_t targets = proof->meta->forward_count;
 
 		proof->first_slot = observer.targets;
-		observer.targets += MAX_FILES * targets;
+		observer.targets += (proof->file_room + 1) * targets;
 		/* Each is counted at its replacement, and where its old body goes on. */
 		observer.process_counters +=
 			(proof->report->count + ROOM_FOR_MORE) * targets * (1 + HP_PROC_POINTS_MAX);
@@ -529,14 +564,18 @@ int hp_process_proof__run(struct hp_process_subject *subjects, size_t count,
 		all.list[i].meta = hp_hotfix__meta(hp_proc__hotfix(subjects[i].proc));
 		all.list[i].opts = opts;
 	}
-	ret = open_watch(&all, opts, err);
+	for (size_t i = 0; i < count && !ret; i++)
+		ret = look(&all.list[i], err);
+	ret = ret ?: open_watch(&all, opts, err);
 	if (!ret) {
 		ret = observe(&all, opts, err);
 		hp_watch__close(all.watch);
 	}
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		for (size_t f = 0; f < all.list[i].file_count; f++)
 			free(all.list[i].files[f].probes);
+		free(all.list[i].files);
+	}
 	free(all.list);
 	return ret;
 }
