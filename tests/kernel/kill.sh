@@ -65,7 +65,7 @@ kills_end() {
 		skip "$kills_name: at the other calls" "they had their time: tests/kills for all"
 	fi
 	diag "$kills_name: at $(echo "${!kills_found[@]}" | wc -w) calls; found: $(printf '%s\n' "${kills_found[@]}" | uniq -c |
-		awk '{ printf "%s%s %s", NR == 1 ? "" : ", ", $1, $2 }'); by half ${#kills_half[@]} times"
+		awk '{ printf "%s%s %s", NR == 1 ? "" : ", ", $1, $2 }'); recover had work ${#kills_half[@]} times"
 	[[ ${HOTPROOF_KILLS-} && $kills_left ]] || ok "$kills_name: there was something to kill" test ${#kills_found[@]} -ge 3
 	[[ ! ${HOTPROOF_KILLS-} || $kills_left ]] || ok "$kills_name: to the last of its calls" test $kills_last -lt 1000
 }
