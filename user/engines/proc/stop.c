@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "host/thread_stat.h"
 
 /* A thread that is asleep for so long in a way that no signal ends will stay so. */
 #define SOUND_ASLEEP_NS (5 * HP_NSEC_PER_MSEC)
@@ -169,23 +170,11 @@ static int seize(struct hp_stop *stop, pid_t tid, struct hp_error *err)
  */
 static bool is_kernels(pid_t pid, pid_t tid)
 {
-	_cleanup_close_ int fd = -1;
-	char path[64], text[512];
-	const char *at;
-	ssize_t n;
+	uint64_t flags;
 
 	/* The first thread began as any program does. */
-	if (tid == pid)
-		return false;
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", pid, tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	text[n < 0 ? 0 : n] = '\0';
-	/* proc_pid_stat(5): the 9th value; the second one ends with the last bracket. */
-	at = strrchr(text, ')');
-	for (int value = 2; at && value < 9; value++)
-		at = strchr(at + 1, ' ');
-	return at && strtoul(at, NULL, 10) & PF_IO_WORKER;
+	return tid != pid && !hp_thread_stat__read(pid, tid, HP_STAT_FLAGS, &flags) &&
+	       flags & PF_IO_WORKER;
 }
 
 /* The threads that are not known yet, in *@tids: looked at all before the first of them is stopped. */

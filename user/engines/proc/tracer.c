@@ -3,13 +3,10 @@
 #include "engines/proc/tracer.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -17,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "host/thread_stat.h"
 
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid
@@ -158,25 +156,6 @@ void hp_tracer__end_stop(struct hp_tracer *tracer)
 	be_urgent(tracer, false);
 }
 
-/* Where the thread ran last, or -1. */
-static int last_processor(pid_t pid, pid_t tid)
-{
-	_cleanup_close_ int fd = -1;
-	char path[64], text[1024];
-	const char *at;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", pid, tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	text[n < 0 ? 0 : n] = '\0';
-	/* proc_pid_stat(5): the 39th value; the second one ends with the last bracket. */
-	at = strrchr(text, ')');
-	for (int value = 2; at && value < 39; value++)
-		at = strchr(at + 1, ' ');
-	return at ? atoi(at) : -1;
-}
-
 /*
  * An urgent thread leaves no room beside it: what it wakes begins on another processor, and so each
  * system call takes two trips between processors, which under a hypervisor are several times as long
@@ -184,14 +163,15 @@ static int last_processor(pid_t pid, pid_t tid)
  */
 void hp_tracer__begin_calls(struct hp_tracer *tracer, pid_t pid, pid_t tid)
 {
-	int processor = tracer->is_urgent ? last_processor(pid, tid) : -1;
+	uint64_t processor;
 	cpu_set_t only;
 
-	if (processor < 0 || processor >= CPU_SETSIZE ||
+	if (!tracer->is_urgent || hp_thread_stat__read(pid, tid, HP_STAT_PROCESSOR, &processor) ||
+	    processor >= CPU_SETSIZE ||
 	    sched_getaffinity(0, sizeof(tracer->processors), &tracer->processors))
 		return;
 	CPU_ZERO(&only);
-	CPU_SET((size_t)processor, &only);
+	CPU_SET(processor, &only);
 	tracer->is_moved = !sched_setaffinity(0, sizeof(only), &only);
 }
 
