@@ -2,6 +2,7 @@
 /* Instructions in the code of an ELF file, found by bytes that look like them. */
 #include "host/elf_code.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "arch/text.h"
@@ -26,4 +27,26 @@ bool hp_elf_code__is_instruction(struct hp_elf *elf, uint64_t address, uint64_t 
 			return true;
 	}
 	return false;
+}
+
+int hp_elf_code__each_segment(const struct hp_elf *elf,
+			      int (*fn)(void *arg, const uint8_t *code, size_t len,
+					uint64_t address),
+			      void *arg)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < hp_elf__segment_count(elf) && !ret; i++) {
+		const GElf_Phdr *segment = hp_elf__segment(elf, i);
+		_cleanup_free_ uint8_t *code = NULL;
+
+		if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_X))
+			continue;
+		code = malloc(segment->p_filesz + 1);
+		if (!code)
+			return -ENOMEM;
+		ret = hp_elf__read(elf, segment->p_vaddr, code, segment->p_filesz);
+		ret = ret ?: fn(arg, code, segment->p_filesz, segment->p_vaddr);
+	}
+	return ret;
 }

@@ -4,6 +4,7 @@
 #define HP_HOST_ELF_CODE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "host/elf_file.h"
@@ -13,5 +14,14 @@
  * one, from @address to there, lies inside of others. @unknown where no symbol tells where the function begins.
  */
 bool hp_elf_code__is_instruction(struct hp_elf *elf, uint64_t address, uint64_t next, bool unknown);
+
+/*
+ * Call @fn with the code of each executable segment, and its link address, until it says other than 0:
+ * that is the result. Else 0, or a negative errno when a segment cannot be read.
+ */
+int hp_elf_code__each_segment(const struct hp_elf *elf,
+			      int (*fn)(void *arg, const uint8_t *code, size_t len,
+					uint64_t address),
+			      void *arg);
 
 #endif

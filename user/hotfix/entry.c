@@ -16,6 +16,7 @@ struct inside {
 	struct hp_elf *elf;
 	const struct hp_forward *target;
 	uint64_t from, to;
+	uint64_t found; /* where one that comes into them is */
 };
 
 static bool is_inside(const struct inside *in, uint64_t address)
@@ -36,55 +37,38 @@ static bool is_intruder(const struct inside *in, const uint8_t *code, size_t len
 	       hp_elf_code__is_instruction(in->elf, address, address + insn.length, wide);
 }
 
-/* Branches of two bytes, from less than 128 bytes away. */
-static bool find_near(const struct inside *in, uint64_t *found)
+/* Branches of two bytes, from less than 128 bytes away. 1 when one is found. */
+static int find_near(struct inside *in)
 {
 	uint64_t first = in->from > 130 ? in->from - 130 : 0;
 
 	for (uint64_t at = first; at < in->to + 128; at++) {
 		uint8_t code[2];
 
-		*found = at;
+		in->found = at;
 		if (!hp_elf__read(in->elf, at, code, sizeof(code)) &&
 		    is_intruder(in, code, sizeof(code), at, false))
-			return true;
+			return 1;
 	}
-	return false;
+	return 0;
 }
 
-/* Those of four bytes end with the distance; they have one byte before it, or two. */
-static bool find_far(const struct inside *in, const uint8_t *code, size_t len, uint64_t address,
-		     uint64_t *found)
+/* Those of four bytes end with the distance. 1 when one is found. */
+static int find_far(void *arg, const uint8_t *code, size_t len, uint64_t address)
 {
+	struct inside *in = arg;
+
 	for (size_t at = 1; at + 4 <= len; at++) {
 		int32_t distance;
+		size_t opcode;
 
 		memcpy(&distance, code + at, sizeof(distance));
 		if (!is_inside(in, address + at + 4 + (uint64_t)(int64_t)distance))
 			continue;
-		for (size_t back = 1; back <= 2 && back <= at; back++) {
-			*found = address + at - back;
-			if (is_intruder(in, code + at - back, back + 4, *found, true))
-				return true;
-		}
-	}
-	return false;
-}
-
-static int find_branch(const struct inside *in, bool *is_found, uint64_t *found)
-{
-	*is_found = find_near(in, found);
-	for (size_t i = 0; i < hp_elf__segment_count(in->elf) && !*is_found; i++) {
-		const GElf_Phdr *segment = hp_elf__segment(in->elf, i);
-		_cleanup_free_ uint8_t *code = NULL;
-
-		if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_X))
-			continue;
-		code = malloc(segment->p_filesz + 1);
-		if (!code)
-			return -ENOMEM;
-		if (!hp_elf__read(in->elf, segment->p_vaddr, code, segment->p_filesz))
-			*is_found = find_far(in, code, segment->p_filesz, segment->p_vaddr, found);
+		opcode = hp_text__branch_opcode(code + at, at);
+		in->found = address + at - opcode;
+		if (opcode && is_intruder(in, code + at - opcode, opcode + 4, in->found, true))
+			return 1;
 	}
 	return 0;
 }
@@ -95,9 +79,9 @@ int hp_entry__check(struct hp_elf *elf, const struct hp_forward *target, struct 
 	_cleanup_free_ uint8_t *code = malloc(len);
 	struct inside in = { .elf = elf, .target = target };
 	struct hp_arch_entry entry;
-	bool is_found = false;
-	uint64_t found = 0;
+	uint64_t offset;
 	const char *name;
+	int ret;
 
 	if (!code)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
@@ -114,16 +98,18 @@ int hp_entry__check(struct hp_elf *elf, const struct hp_forward *target, struct 
 		return hp_fail(err, HP_E_TARGET_ENTRY,
 			       "'%s' stands within the first bytes of '%s', which become a jump",
 			       name, target->target);
-	if (find_branch(&in, &is_found, &found))
-		return hp_fail(err, HP_E_NOMEM, "out of memory");
-	if (!is_found)
+	ret = find_near(&in) ?: hp_elf_code__each_segment(elf, find_far, &in);
+	if (ret < 0)
+		return hp_fail_errno(err, HP_E_ELF, ret,
+				     "the code of the target file cannot be read");
+	if (!ret)
 		return 0;
-	if (hp_elf__symbol_at(elf, found, &name, &found))
+	if (hp_elf__symbol_at(elf, in.found, &name, &offset))
 		return hp_fail(err, HP_E_TARGET_ENTRY,
 			       "code at 0x%" PRIx64
 			       " goes into the first bytes of '%s', which become a jump",
-			       found, target->target);
+			       in.found, target->target);
 	return hp_fail(err, HP_E_TARGET_ENTRY,
 		       "'%s'+0x%" PRIx64 " goes into the first bytes of '%s', which become a jump",
-		       name, found, target->target);
+		       name, offset, target->target);
 }

@@ -275,8 +275,9 @@ static bool may_refer(const struct scan *s, uint64_t value)
 /*
  * Four bytes that are the distance to one of our places end the instructions that are looked for.
  */
-static int scan_bytes(struct scan *s, const uint8_t *code, size_t len, uint64_t address)
+static int scan_bytes(void *arg, const uint8_t *code, size_t len, uint64_t address)
 {
+	struct scan *s = arg;
 	int ret = 0;
 
 	for (size_t at = 1; at + 4 <= len && !ret; at++) {
@@ -331,25 +332,6 @@ static int scan_all_near(struct scan *s)
 	return ret;
 }
 
-static int scan_segments(struct scan *s)
-{
-	int ret = 0;
-
-	for (size_t i = 0; i < hp_elf__segment_count(s->elf) && !ret; i++) {
-		const GElf_Phdr *segment = hp_elf__segment(s->elf, i);
-		_cleanup_free_ uint8_t *code = NULL;
-
-		if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_X))
-			continue;
-		code = malloc(segment->p_filesz + 1);
-		if (!code)
-			return -ENOMEM;
-		ret = hp_elf__read(s->elf, segment->p_vaddr, code, segment->p_filesz);
-		ret = ret ?: scan_bytes(s, code, segment->p_filesz, segment->p_vaddr);
-	}
-	return ret;
-}
-
 int hp_elf_sites__find(struct hp_elf_sites *out, struct hp_elf *elf, bool is_own,
 		       const struct hp_elf_function *functions, size_t count)
 {
@@ -373,7 +355,7 @@ int hp_elf_sites__find(struct hp_elf_sites *out, struct hp_elf *elf, bool is_own
 	ret = ret ?: find_stubs(&s);
 	ret = ret ?: index_places(&s.entries);
 	if (!ret && (s.entries.count || s.slots.count))
-		ret = scan_segments(&s) ?: scan_all_near(&s);
+		ret = hp_elf_code__each_segment(elf, scan_bytes, &s) ?: scan_all_near(&s);
 	free_places(&s.entries);
 	free_places(&s.slots);
 	if (ret)
