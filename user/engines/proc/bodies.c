@@ -72,17 +72,17 @@ static int read_body(struct hp_body *body, struct hp_elf *elf, const struct hp_f
 /* The hotfix will write, or call, where its metadata says that something of the target is. */
 static int check_reverse(struct hp_elf *elf, const struct hp_reverse *r, struct hp_error *err)
 {
-	for (size_t i = 0; r->in_target && i < hp_elf__segment_count(elf); i++) {
+	if (!r->in_target)
+		return 0;
+	for (size_t i = 0; i < hp_elf__segment_count(elf); i++) {
 		const GElf_Phdr *p = hp_elf__segment(elf, i);
 
 		if (p->p_type == PT_LOAD && r->address >= p->p_vaddr &&
 		    r->address - p->p_vaddr < p->p_memsz)
 			return 0;
 	}
-	return r->in_target ? hp_fail(err, HP_E_HOTFIX,
-				      "the hotfix file is damaged: %s lies outside of the target",
-				      r->name)
-			    : 0;
+	return hp_fail(err, HP_E_HOTFIX,
+		       "the hotfix file is damaged: %s lies outside of the target", r->name);
 }
 
 int hp_bodies__get(struct hp_bodies *bodies, struct hp_elf *elf, const struct hp_hotfix_meta *meta,
