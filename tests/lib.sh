@@ -81,6 +81,13 @@ run() {
 	stderr=$(<"$scratch/.stderr")
 }
 
+# bpftrace_end PID: a bpftrace of this shell's, and all that it loaded. Of 35 that got a SIGTERM, 3 had it just before they
+# went to sleep, and slept on until the next.
+bpftrace_end() {
+	kill -KILL "$1"
+	wait "$1" 2>/dev/null
+}
+
 done_testing() {
 	[[ $tap_planned ]] || echo "1..$tap_ran"
 	exit $((tap_failed > 0))

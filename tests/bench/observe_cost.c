@@ -13,7 +13,7 @@
  *   many                      count, as one of many targets
  *   empty | empty-pair        an fentry program (-pair: and an fexit program) that does nothing
  *   NAME:LINKS:COMMAND        another tool, run by sh with FUNCTION replaced in COMMAND. It is ready
- *                             when it has made LINKS BPF links, and ended by SIGINT
+ *                             when it has made LINKS BPF links, and killed in the end
  *
  * Prints for each subject: name, nanoseconds added to a call (from the medians of the batches; the
  * median over the passes), smallest and largest of the passes, calls made, calls counted ("-" where
@@ -310,7 +310,8 @@ static void stop_command(struct subject *s)
 {
 	unsigned int before = count_links();
 
-	kill(s->pid, SIGINT);
+	/* Not SIGINT: a bpftrace that gets it just before it goes to sleep sleeps on. */
+	kill(s->pid, SIGKILL);
 	waitpid(s->pid, NULL, 0);
 	wait_for_links(before - s->links, 0);
 }
