@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "host/bpf_program.h"
 #include "hotproof/point_markers.h"
+#include "observe/observer.h"
 
 #define KPROBE_PMU "/sys/bus/event_source/devices/kprobe/"
 #define UPROBE_PMU "/sys/bus/event_source/devices/uprobe/"
@@ -278,6 +279,12 @@ static int enable(struct hp_probe *probe, int fd, const struct hp_point *point, 
 {
 	if (fd < 0) {
 		hp_probe__detach(probe);
+		if (fd == -HP_ENOTSUPP) {
+			hp_fail(err, HP_E_ATTACH,
+				"the kernel takes no %s on the instruction at %s+0x%" PRIx64, kind,
+				point->symbol, point->offset);
+			return fd;
+		}
 		return hp_fail_errno(err, HP_E_ATTACH, fd, "cannot place a %s at %s+0x%" PRIx64,
 				     kind, point->symbol, point->offset);
 	}

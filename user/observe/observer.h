@@ -46,6 +46,9 @@ int hp_observer__open(struct hp_observer **out, const struct hp_observer_opts *o
 void hp_observer__close(struct hp_observer *obs);
 HP_DEFINE_CLEANUP(struct hp_observer *, hp_observer__close)
 
+/* The kernel's own (include/linux/errno.h): of instructions that no uprobe runs, some of AVX among them. */
+#define HP_ENOTSUPP 524
+
 /* How a point came to be observed. */
 struct hp_armed {
 	enum hp_method method;
@@ -56,6 +59,7 @@ struct hp_armed {
  * Observe @point for target number @target (from 0). With @time, entry and exit. One point for
  * each target and role. Tries the cheapest way first; *armed (may be NULL) says which one it was.
  * Returns 0 or a negative errno with @err filled, and nothing attached for this point.
+ * -HP_ENOTSUPP when the kernel takes no uprobe on the instruction that is there.
  */
 int hp_observer__arm(struct hp_observer *obs, size_t target, const struct hp_point *point,
 		     bool time, struct hp_armed *armed, struct hp_error *err);

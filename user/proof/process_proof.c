@@ -121,6 +121,7 @@ static int arm_place(struct process_proof *proof, const struct hp_process *proce
 		struct probe *probe = &probed->probes[i];
 		struct hp_point point = { .role = role, .path = probed->file.path };
 		struct hp_proc_points points;
+		int ret;
 
 		snprintf(point.symbol, sizeof(point.symbol), "%s",
 			 role == HP_POINT_NEW_ENTRY ? proof->meta->forward[i].replacement
@@ -139,10 +140,16 @@ static int arm_place(struct process_proof *proof, const struct hp_process *proce
 		if (!probe->needed)
 			continue;
 		point.file_offset = points.at[place].file_offset;
+		point.offset = points.at[place].offset;
 		point.callers = points.at[place].callers;
 		point.depth = points.at[place].depth;
-		hp_observer__arm(hp_watch__observer(proof->watch), slot_of(proof, probed, i),
-				 &point, false, NULL, &probe->obstacle);
+		ret = hp_observer__arm(hp_watch__observer(proof->watch), slot_of(proof, probed, i),
+				       &point, false, NULL, &probe->obstacle);
+		/* The calls that come by there are not seen; that is all. */
+		if (ret == -HP_ENOTSUPP && role == HP_POINT_OLD_BODY) {
+			probe->obstacle = (struct hp_error){ 0 };
+			probe->needed = probe->complete = false;
+		}
 	}
 	return 0;
 }
@@ -211,7 +218,7 @@ static bool count(struct process_proof *proof, const struct hp_process_row *row,
 	size_t places = 1;
 
 	file_of(row, role, &file);
-	memset(seen, 0, sizeof(*seen));
+	*seen = (struct seen){ .complete = true };
 	for (size_t place = 0; place < places; place++) {
 		struct probed_file *probed = find_file(proof, &file, role, place);
 		const struct probe *probe = probed ? &probed->probes[i] : NULL;
@@ -227,7 +234,7 @@ static bool count(struct process_proof *proof, const struct hp_process_row *row,
 			return false;
 		}
 		places = probe->places;
-		seen->complete = probe->complete;
+		seen->complete &= probe->complete;
 		seen->at_most = probe->at_most;
 		if (!probe->needed)
 			continue;

@@ -186,6 +186,7 @@ static int old_body(struct hp_proc *proc, const struct hp_process *process,
 	for (size_t i = 0; i < exits.count && !ret; i++) {
 		out->at[i].callers = exits.at[i].depth_known;
 		out->at[i].depth = exits.at[i].depth;
+		out->at[i].offset = exits.at[i].offset;
 		ret = hp_elf__offset(target, f->address + exits.at[i].offset,
 				     &out->at[i].file_offset);
 		out->count++;

@@ -75,8 +75,9 @@ int hp_proc__look(struct hp_proc *proc, const struct hp_process *process, struct
 struct hp_proc_points {
 	struct hp_proc_point {
 		uint64_t file_offset;
-		bool callers;	/* it is known where the return address is: */
-		uint64_t depth; /* so many bytes up the stack */
+		uint64_t offset; /* from the function's first byte */
+		bool callers;	 /* it is known where the return address is: */
+		uint64_t depth;	 /* so many bytes up the stack */
 	} at[HP_PROC_POINTS_MAX];
 	size_t count;
 	bool complete; /* each call comes by one of them */
