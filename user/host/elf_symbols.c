@@ -17,6 +17,7 @@ struct query {
 	const char *name;
 	size_t name_len;
 	const char *version; /* NULL: the default one */
+	bool unversioned;    /* none that has a version */
 	size_t position;     /* which of several, from 1 on, by address; 0: there is but one */
 	uint64_t behind;     /* only those at higher addresses, if it is more than 1 */
 };
@@ -77,17 +78,19 @@ static const char *version_name(const struct table *t, unsigned int index)
 }
 
 /* Symbol versions as in the Linux Standard Base, "Symbol Versioning": bit 15 hides a symbol. */
-static bool version_matches(const struct table *t, size_t i, const char *wanted)
+static bool version_matches(const struct table *t, size_t i, const struct query *q)
 {
 	GElf_Versym versym;
 	const char *name;
 
 	if (!t->versions || !gelf_getversym(t->versions, (int)i, &versym))
 		return true;
-	if (!wanted)
+	if (q->unversioned)
+		return versym == VER_NDX_GLOBAL;
+	if (!q->version)
 		return !(versym & 0x8000);
 	name = version_name(t, versym & 0x7fff);
-	return name && !strcmp(name, wanted);
+	return name && !strcmp(name, q->version);
 }
 
 /*
@@ -119,8 +122,7 @@ static int search_once(const struct table *t, const struct query *q, struct hp_e
 		if (q->file && (GELF_ST_BIND(sym.st_info) != STB_LOCAL || !file ||
 				strlen(file) != q->file_len || strncmp(file, q->file, q->file_len)))
 			continue;
-		if (!version_matches(t, i, q->version) ||
-		    (q->position > 1 && sym.st_value <= q->behind))
+		if (!version_matches(t, i, q) || (q->position > 1 && sym.st_value <= q->behind))
 			continue;
 		if (found && out->address != sym.st_value && !q->position)
 			return -ENOTUNIQ;
@@ -223,11 +225,15 @@ int hp_elf__find_dynamic(struct hp_elf *elf, const char *name, const char *versi
 {
 	struct query q = { .name = name, .name_len = strlen(name), .version = version };
 	struct table t;
+	int ret;
 
 	if (!open_table(elf, SHT_DYNSYM, &t))
 		return -ENOENT;
 	out->source = "dynsym";
-	return search(&t, &q, out);
+	ret = search(&t, &q, out);
+	/* A symbol without a version does for each: glibc, check_match() in elf/dl-lookup.c. */
+	q.unversioned = true;
+	return ret == -ENOENT && version ? search(&t, &q, out) : ret;
 }
 
 /* The function of @t that holds @address. */
