@@ -14,7 +14,8 @@
  * returns what its target does: nobody can check that. When it calls its target by name, the call
  * comes to the replacement again: there is no way to the old code. Whatever the file uses without defining
  * it is a reverse attach: it is bound to the target object's own symbol of that name, a private one
- * too, or to another library's. Where a private name occurs twice, HOTPROOF_REVERSE says which.
+ * too (or to what the target uses in place of an exported one), or to another library's. Where a private
+ * name occurs twice, HOTPROOF_REVERSE says which.
  *
  * 'hotproof build' reads these lines from the object file; the linker drops them.
  */

@@ -20,7 +20,7 @@
 	"{\"target\":\"f\",\"replacement\":\"g\",\"address\":\"" address "\",\"size\":" size \
 	",\"sha256\":\"" HASH "\"}"
 #define REVERSE \
-	"\"reverse\":[{\"symbol\":\"a\",\"target\":\"x.c:a\",\"address\":\"0x10\"},{\"symbol\":\"b\"}]}"
+	"\"reverse\":[{\"symbol\":\"a\",\"target\":\"x.c:a\",\"address\":\"0x10\",\"slot\":\"0x18\"},{\"symbol\":\"b\"}]}"
 #define GOOD HEAD THERE "\"forward\":[" FORWARD("0x1000", "32") "]," REVERSE
 
 static int parse(struct hp_hotfix_meta *meta, const char *text)
@@ -58,6 +58,7 @@ static void test_round_trip(void **state)
 	assert_int_equal(parse(&again, text), 0);
 	assert_memory_equal(again.forward[0].sha256, meta.forward[0].sha256, HP_HOTFIX_HASH_BYTES);
 	assert_int_equal(again.reverse[0].address, 0x10);
+	assert_int_equal(again.reverse[0].slot, 0x18);
 	free(text);
 	json_decref(json);
 	hp_hotfix_meta__free(&again);
@@ -102,6 +103,9 @@ static void test_bad_fields(void **state)
 		/* a reverse attach to a place that is not given */
 		HEAD THERE "\"forward\":[" FORWARD(
 			"0x1000", "32") "],\"reverse\":[{\"symbol\":\"a\",\"target\":\"a\"}]}",
+		/* a slot of what is not the target's */
+		HEAD THERE "\"forward\":[" FORWARD(
+			"0x1000", "32") "],\"reverse\":[{\"symbol\":\"a\",\"slot\":\"0x18\"}]}",
 	};
 	struct hp_hotfix_meta meta;
 

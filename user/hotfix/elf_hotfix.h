@@ -44,6 +44,7 @@ struct hp_reverse {
 	bool in_target;	  /* it is the target object's; else some other library's, at run time */
 	uint64_t address; /* link address in the target object, */
 	bool indirect;	  /* of a function that says where it is (IFUNC) */
+	uint64_t slot;	  /* where the target itself has what it uses by that name; 0: its own */
 };
 
 /* What there is to know about a target that the attaches do not say. */

@@ -32,7 +32,10 @@ void hp_hotfix__print(const struct hp_hotfix *hotfix, FILE *out)
 
 		if (r->in_target)
 			fprintf(out, "  %s -> %s (0x%" PRIx64 "%s)\n", r->symbol, r->name,
-				r->address, r->indirect ? ", chosen when applied" : "");
+				r->address,
+				r->indirect ? ", chosen when applied"
+				: r->slot   ? ", or what the target uses in its place"
+					    : "");
 		else
 			fprintf(out, "  %s -> another library's, when applied\n", r->symbol);
 	}

@@ -120,6 +120,8 @@ json_t *hp_hotfix_meta__json(const struct hp_hotfix_meta *meta)
 		/* Only where it is so: what was written before has no such field. */
 		if (r->indirect)
 			json_object_set_new(item, "indirect", json_true());
+		if (r->slot)
+			json_object_set_new(item, "slot", hp_json_address(r->slot));
 		hp_json_append(&reverse, item);
 	}
 	return json_pack("{s:i,s:s,s:I,s:s,s:o,s:{s:s,s:o},s:o,s:o,s:o}", "format",
@@ -209,17 +211,20 @@ static int parse_reverse(struct hp_hotfix_meta *meta, json_t *array, struct hp_e
 	json_array_foreach(array, i, item)
 	{
 		struct hp_reverse *r = &meta->reverse[meta->reverse_count];
-		const char *symbol, *target = NULL, *address = NULL;
+		const char *symbol, *target = NULL, *address = NULL, *slot = NULL;
 		json_error_t why;
 		int indirect = 0;
 
-		if (json_unpack_ex(item, &why, JSON_STRICT, "{s:s,s?s,s?s,s?b}", "symbol", &symbol,
-				   "target", &target, "address", &address, "indirect", &indirect))
+		if (json_unpack_ex(item, &why, JSON_STRICT, "{s:s,s?s,s?s,s?b,s?s}", "symbol",
+				   &symbol, "target", &target, "address", &address, "indirect",
+				   &indirect, "slot", &slot))
 			return bad(err, why.text);
 		r->in_target = target != NULL;
 		r->indirect = indirect;
 		if (r->in_target && (!address || !parse_address(&r->address, address)))
 			return bad(err, "a reverse attach has no place");
+		if (slot && (!r->in_target || !parse_address(&r->slot, slot)))
+			return bad(err, "a reverse attach has a slot that is none");
 		r->symbol = strdup(symbol);
 		r->name = target ? strdup(target) : NULL;
 		meta->reverse_count++;

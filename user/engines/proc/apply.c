@@ -292,6 +292,7 @@ static int attempt(struct hp_attempt *a, struct hp_outcome_record *record,
 		struct hp_bind_place place = {
 			.pid = a->process->pid,
 			.maps = &a->maps,
+			.target = a->target,
 			.target_bias = a->target_bias,
 			.hotfix_bias = a->hotfix_bias,
 		};

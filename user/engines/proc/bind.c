@@ -135,6 +135,40 @@ static int find_in_list(const struct loaded_list *list, const struct hp_image_sy
 	return -ENOENT;
 }
 
+static bool is_in_target(const struct hp_bind_place *place, uint64_t value)
+{
+	for (size_t i = 0; i < hp_elf__segment_count(place->target); i++) {
+		const GElf_Phdr *p = hp_elf__segment(place->target, i);
+
+		if (p->p_type == PT_LOAD && value - place->target_bias >= p->p_vaddr &&
+		    value - place->target_bias - p->p_vaddr < p->p_memsz)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What the target itself uses in place of its own symbol at *@value, when that is another object's.
+ * A slot that leads to the target, elsewhere, the dynamic linker has not filled in yet (lazy binding).
+ */
+static void find_in_place_of(const struct loaded_list *list, const struct hp_image_symbol *symbol,
+			     const struct hp_bind_place *place, uint64_t *value, bool *indirect)
+{
+	bool found_indirect = false;
+	uint64_t found;
+
+	if (hp_memory__read(place->pid, place->target_bias + symbol->reverse->slot, &found,
+			    sizeof(found)) ||
+	    found == *value)
+		return;
+	if (is_in_target(place, found) || !hp_maps__at(place->maps, found))
+		if (find_in_list(list, symbol, &found, &found_indirect) ||
+		    is_in_target(place, found))
+			return;
+	*value = found;
+	*indirect = found_indirect;
+}
+
 static int bind_all(struct hp_binding *out, const struct hp_image *image,
 		    const struct hp_bind_place *place, struct hp_objects *objects,
 		    struct hp_error *err)
@@ -155,14 +189,17 @@ static int bind_all(struct hp_binding *out, const struct hp_image *image,
 		if (s->reverse->in_target) {
 			out->values[i] = place->target_bias + s->reverse->address;
 			out->indirect[i] = s->reverse->indirect;
-			continue;
+			if (!s->reverse->slot)
+				continue;
 		}
 		if (!have_list)
 			ret = read_list(&list, place, objects);
 		have_list = true;
 		if (ret)
 			break;
-		if (find_in_list(&list, s, &out->values[i], &out->indirect[i]) && !s->weak)
+		if (s->reverse->in_target)
+			find_in_place_of(&list, s, place, &out->values[i], &out->indirect[i]);
+		else if (find_in_list(&list, s, &out->values[i], &out->indirect[i]) && !s->weak)
 			ret = hp_fail(err, HP_E_PROC_UNBOUND, "no object of process %d has %s%s%s",
 				      place->pid, s->name, s->version ? "@" : "", s->version ?: "");
 	}

@@ -23,13 +23,15 @@ struct hp_binding {
 struct hp_bind_place {
 	pid_t pid;
 	const struct hp_maps *maps;
-	uint64_t target_bias; /* of the target's object */
+	struct hp_elf *target; /* the target's object, and where it is: */
+	uint64_t target_bias;
 	uint64_t hotfix_bias;
 };
 
 /*
- * Bind all symbols of @image. Those of the target's object are where the metadata says; others are
- * looked up as the dynamic linker would: object by object in the order of its list, by version.
+ * Bind all symbols of @image. Those of the target's object are where the metadata says, or, when they
+ * are exported, what the target itself uses by that name; others are looked up as the dynamic linker
+ * would: object by object in the order of its list, by version.
  */
 int hp_binding__make(struct hp_binding *out, const struct hp_image *image,
 		     const struct hp_bind_place *place, struct hp_objects *objects,
