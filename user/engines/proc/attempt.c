@@ -242,7 +242,8 @@ int hp_attempt__check_stacks(struct hp_attempt *a, const struct hp_range *ranges
 
 		if (!thread->stopped || hp_scan__is_outside(&scan, thread, ranges, count))
 			continue;
-		ret = a->unwinder ? hp_unwinder__check(a->unwinder, thread->tid, ranges, count, err)
+		ret = a->unwinder ? hp_unwinder__check(a->unwinder, thread->tid, ranges, count,
+						       &scan.hidden, err)
 				  : -EAGAIN;
 	}
 	return ret;

@@ -132,7 +132,7 @@ static int look_at_frame(Dwfl_Frame *frame, void *arg)
 }
 
 int hp_unwinder__check(struct hp_unwinder *u, pid_t tid, const struct hp_range *ranges,
-		       size_t count, struct hp_error *err)
+		       size_t count, const struct hp_range *hidden, struct hp_error *err)
 {
 	struct walk walk = { .ranges = ranges, .range_count = count };
 	int ret = dwfl_getthread_frames(u->dwfl, tid, look_at_frame, &walk);
@@ -144,6 +144,11 @@ int hp_unwinder__check(struct hp_unwinder *u, pid_t tid, const struct hp_range *
 	}
 	if (ret == DWARF_CB_OK)
 		return 0;
+	if (walk.last_pc >= hidden->start - 1 && walk.last_pc < hidden->end - 1)
+		hp_fail(err, HP_E_PROC_UNWIND,
+			"the stack of thread %d cannot be unwound: a uretprobe of somebody's waits for "
+			"a return there",
+			tid);
 	hp_fail(err, HP_E_PROC_UNWIND,
 		"the stack of thread %d cannot be unwound behind frame %u at 0x%" PRIx64 ": %s",
 		tid, walk.frames, walk.last_pc, ret < 0 ? dwfl_errmsg(-1) : "too many frames");

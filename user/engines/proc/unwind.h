@@ -27,9 +27,10 @@ HP_DEFINE_CLEANUP(struct hp_unwinder *, hp_unwinder__close)
 
 /*
  * Unwind thread @tid, which is stopped. 0: it is in none of @ranges. -EBUSY: it is, or the stack
- * could not be unwound to its end, which is no better; @err says which.
+ * could not be unwound to its end, which is no better; @err says which. Behind a return address in
+ * @hidden the frames are the kernel's secret (struct hp_scan).
  */
 int hp_unwinder__check(struct hp_unwinder *unwinder, pid_t tid, const struct hp_range *ranges,
-		       size_t count, struct hp_error *err);
+		       size_t count, const struct hp_range *hidden, struct hp_error *err);
 
 #endif
