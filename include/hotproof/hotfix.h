@@ -10,7 +10,7 @@
  *	}
  *	HOTPROOF_REPLACE("crc32", fixed_crc);
  *
- * A replacement is an ordinary function that is not static; in C++ it is extern "C". It takes and
+ * A replacement is an ordinary function that is not static, of one target; in C++ it is extern "C". It takes and
  * returns what its target does: nobody can check that. When it calls its target by name, the call
  * comes to the replacement again: there is no way to the old code. Whatever the file uses without defining
  * it is a reverse attach: it is bound to the target object's own symbol of that name, a private one
