@@ -78,6 +78,8 @@ struct hp_read_back {
 	char reason[160]; /* what was read, for the report */
 	/* No probe stands in the old body: if one was placed there, somebody has taken it away. */
 	bool body_bare;
+	/* The process runs a copy of the code, in memory of no file: no probe stands there. */
+	bool body_moved;
 	/* Calls may come that the redirect does not see, nor any probe: @reason says by what way. */
 	bool bypassed;
 };

@@ -92,6 +92,11 @@ static void arm_one(struct process_cost *cost, const struct hp_process_row *row,
 		hp_proc__target_file(process, &file);
 	point.path = file.path;
 	snprintf(point.symbol, sizeof(point.symbol), "%s", side->symbol);
+	if (which == HP_MEASURE_OLD && row->targets[i].read_back.body_moved) {
+		snprintf(side->reason, sizeof(side->reason),
+			 "process %d runs a copy of the code, in memory of no file", process->pid);
+		return;
+	}
 	ret = hp_proc__timing(cost->proc, process, i, point.role, &place, &why);
 	if (!ret) {
 		struct hp_timing timing = {

@@ -325,16 +325,20 @@ static void decide(struct process_proof *proof, struct hp_process_row *row, size
 	bool in_place = t->was_in_place && t->read_back.redirect == HP_REDIRECT_IN_PLACE;
 	/*
 	 * Calls may end within the overwritten bytes, or leave the function there. While these are the
-	 * jump, nobody runs them.
+	 * jump, nobody runs them. Of code that is not the file's none is seen.
 	 */
-	bool blind = old_seen && !old.complete && !old.calls;
+	bool moved = t->read_back.body_moved;
+	bool blind = old_seen && !old.calls && (!old.complete || moved);
 	struct hp_site_totals sites = hp_call_sites__totals(&t->call_sites);
 	struct hp_evidence evidence = {
 		.registered = mapped && t->read_back.redirect != HP_REDIRECT_ABSENT,
 		.redirect = t->read_back.redirect,
 		.redirect_reason = t->read_back.reason,
 		.observed = new_seen && old_seen && (!blind || in_place),
-		.obstacle = *why ? why : "not every call of the old body can be seen",
+		.obstacle =
+			*why	? why
+			: moved ? "the process runs a copy of the target's code, in memory of no file"
+				: "not every call of the old body can be seen",
 		.redirected = new.calls,
 		.stale = old.calls,
 		.stale_at_most = old.at_most,

@@ -157,12 +157,23 @@ size_t hp_attempt__probe_call(const struct hp_attempt *a, const uint8_t *code, s
 	return map && !strcmp(map->path, "[uprobes-trampoline]") ? length : 0;
 }
 
+/* Programs may put a copy in the place of their code, in huge pages say (node --use-largepages). */
+static bool is_moved(const struct hp_attempt *a, const struct hp_site *site)
+{
+	const struct hp_map *map = hp_maps__at(&a->maps, site->address);
+
+	return !map || map->inode != a->process->inode;
+}
+
 struct hp_read_back hp_attempt__read_back(struct hp_attempt *a, const struct hp_site *site,
 					  struct hp_error *err)
 {
 	const struct hp_arch_entry *entry = &site->entry;
 	size_t len = (size_t)entry->skip + entry->length;
-	struct hp_read_back back = { .redirect = HP_REDIRECT_BROKEN };
+	struct hp_read_back back = {
+		.redirect = HP_REDIRECT_BROKEN,
+		.body_moved = is_moved(a, site),
+	};
 	uint8_t code[HP_ARCH_ENTRY_MAX];
 	uint64_t to;
 	int ret;
