@@ -184,8 +184,6 @@ static int add_symbol(struct hp_image *image, const struct hp_hotfix_meta *meta,
 		return unsupported(err, "IFUNC symbols of its own");
 	if (!s->defined && *name)
 		s->reverse = find_reverse(meta, name);
-	if (!s->defined && *name && !s->reverse)
-		return corrupt(err, "its metadata does not have all its undefined symbols");
 	return 0;
 }
 
@@ -239,6 +237,15 @@ static bool is_writable(const struct hp_image *image, uint64_t address)
 	return false;
 }
 
+/*
+ * Undefined, and nobody has said what it is. There may be such symbols that nothing refers to: of a weak
+ * one (environ) the linker names its other name (__environ) too.
+ */
+static bool is_unknown(const struct hp_image_symbol *symbol)
+{
+	return !symbol->defined && *symbol->name && !symbol->reverse;
+}
+
 static int add_relocs(struct hp_image *image, Elf_Data *data, size_t count, struct hp_error *err)
 {
 	struct hp_image_reloc *grown;
@@ -265,6 +272,8 @@ static int add_relocs(struct hp_image *image, Elf_Data *data, size_t count, stru
 			return unsupported(err, "relocations of a rare type");
 		if (r->symbol >= image->symbol_count || !is_writable(image, r->address))
 			return corrupt(err, "a relocation");
+		if (is_unknown(&image->symbols[r->symbol]))
+			return corrupt(err, "its metadata does not have all its undefined symbols");
 		image->reloc_count++;
 	}
 	return 0;

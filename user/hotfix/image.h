@@ -40,7 +40,7 @@ struct hp_image_symbol {
 	bool defined;			  /* by the hotfix itself, at: */
 	uint64_t address;		  /* link address */
 	bool weak;			  /* may stay unbound */
-	const struct hp_reverse *reverse; /* what the metadata says of an undefined symbol */
+	const struct hp_reverse *reverse; /* of an undefined symbol that is used */
 };
 
 struct hp_image {

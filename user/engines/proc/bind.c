@@ -184,7 +184,7 @@ static int bind_all(struct hp_binding *out, const struct hp_image *image,
 			out->values[i] = place->hotfix_bias + s->address;
 			continue;
 		}
-		if (!*s->name)
+		if (!s->reverse)
 			continue;
 		if (s->reverse->in_target) {
 			out->values[i] = place->target_bias + s->reverse->address;
