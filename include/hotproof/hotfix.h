@@ -17,6 +17,9 @@
  * too (or to what the target uses in place of an exported one), or to another library's. Where a private
  * name occurs twice, HOTPROOF_REVERSE says which.
  *
+ * When the hotfix is reverted or replaced it is unmapped: the program may not keep the address of anything in
+ * it, be it a string constant that was returned or a function that was registered.
+ *
  * 'hotproof build' reads these lines from the object file; the linker drops them.
  */
 #ifndef HOTPROOF_HOTFIX_H
