@@ -75,6 +75,7 @@ int hp_guard_view__read(struct hp_guard_view *view, const char *name, struct hp_
 		return ret;
 	snprintf(view->name, sizeof(view->name), "%s", name);
 	view->status = hp_guard__status(&guard);
+	view->patch_id = hp_guard__id(&guard);
 	rule = hp_guard__rule(&guard);
 	if (rule) {
 		memcpy(view->function, guard.patch->function, sizeof(view->function) - 1);
@@ -217,6 +218,7 @@ int hp_guard_proof__run(const char *name, const struct hp_guard_proof_opts *opts
 	struct hp_guard_counts before;
 	struct hp_error none = { 0 };
 	uint64_t start = hp_now_ns();
+	uint32_t id;
 	int ret = hp_guard_view__read(view, name, &none);
 
 	memset(window, 0, sizeof(*window));
@@ -226,16 +228,27 @@ int hp_guard_proof__run(const char *name, const struct hp_guard_proof_opts *opts
 		return ret;
 	}
 	before = view->counts;
+	id = view->patch_id;
 	/* With nothing to watch there is nothing to wait for, but a workload is run as asked. */
 	ret = opts->exercise || view->read_back.redirect == HP_REDIRECT_IN_PLACE
 		      ? wait_window(name, opts, &before, window, err)
 		      : 0;
-	if (!ret && none.reason)
-		return absent(name, &none, view, verdict);
-	ret = ret ?: hp_guard_view__read(view, name, err);
 	if (ret)
 		return ret;
 	window->ns = hp_now_ns() - start;
+	if (!none.reason && hp_guard_view__read(view, name, &none) &&
+	    none.reason != HP_E_GUARD_NONE) {
+		*err = none;
+		return -EIO;
+	}
+	if (none.reason)
+		return absent(name, &none, view, verdict);
+	/* Its counts began anew: nothing can be said of them by those from before. */
+	if (view->patch_id != id) {
+		say(verdict, HP_VERDICT_UNKNOWN,
+		    "could not observe: another guard was made under its name meanwhile");
+		return 0;
+	}
 	window->calls = view->counts.sum.calls - before.sum.calls;
 	window->returned = view->counts.sum.returned - before.sum.returned;
 	window->observed = view->counts.sum.observed - before.sum.observed;

@@ -24,6 +24,7 @@ struct hp_guard_site {
 struct hp_guard_view {
 	char name[HP_GUARD_NAME_MAX];
 	char function[HP_GUARD_FUNCTION_MAX]; /* "" when the patch map cannot be read */
+	uint32_t patch_id; /* of the patch map, which no other guard has; 0: not known */
 	enum hp_guard_kind kind;
 	bool code; /* an author's code decides about calls in scope */
 	enum hp_guard_status status;
@@ -71,8 +72,8 @@ struct hp_guard_verdict {
 };
 
 /*
- * Watch guard @name for a window, then read it into @view again. A guard that is gone has the verdict
- * absent, and is no error.
+ * Watch guard @name for a window, then read it into @view again. A guard that is gone, before or behind
+ * it, has the verdict absent, and is no error.
  */
 int hp_guard_proof__run(const char *name, const struct hp_guard_proof_opts *opts,
 			struct hp_guard_view *view, struct hp_guard_window *window,

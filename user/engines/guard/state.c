@@ -111,6 +111,16 @@ void hp_guard__close(struct hp_guard *guard)
 	}
 }
 
+uint32_t hp_guard__id(const struct hp_guard *guard)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(guard->fd[HP_PIN_PATCH], &info, &len))
+		return 0;
+	return info.id;
+}
+
 static __u64 load_word(const struct hp_guard *guard)
 {
 	return guard->patch ? __atomic_load_n(&guard->patch->word, __ATOMIC_ACQUIRE) : 0;
@@ -375,27 +385,24 @@ void hp_guard__read_back(const struct hp_guard *guard, struct hp_read_back *out)
 {
 	__u32 maps[MAX_MAPS];
 	struct bpf_prog_info prog = { .nr_map_ids = MAX_MAPS, .map_ids = (uintptr_t)maps };
-	struct bpf_map_info patch = { 0 };
 	struct bpf_link_info link;
 	_cleanup_close_ int fd = -1;
-	__u32 len = sizeof(patch);
+	__u32 len = sizeof(prog), patch = hp_guard__id(guard);
 	bool decides = false;
 
 	if (hp_guard__status(guard) == HP_GUARD_IS_UNFINISHED)
 		return say(out, HP_REDIRECT_ABSENT, "it was never activated");
 	if (hp_guard__status(guard) == HP_GUARD_IS_EXPIRED)
 		return say(out, HP_REDIRECT_ABSENT, "its time is over");
-	if (hp_guard__status(guard) == HP_GUARD_IS_FOREIGN ||
-	    bpf_obj_get_info_by_fd(guard->fd[HP_PIN_PATCH], &patch, &len))
+	if (hp_guard__status(guard) == HP_GUARD_IS_FOREIGN || !patch)
 		return say(out, HP_REDIRECT_UNKNOWN, "its patch map cannot be read");
 	fd = open_program(guard, &link);
 	if (fd == -ENOENT)
 		return say(out, HP_REDIRECT_BROKEN, "its link is gone from " HP_BPFFS);
-	len = sizeof(prog);
 	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &prog, &len))
 		return say(out, HP_REDIRECT_UNKNOWN, "its program cannot be read");
 	for (__u32 i = 0; i < prog.nr_map_ids && i < MAX_MAPS; i++)
-		decides |= maps[i] == patch.id;
+		decides |= maps[i] == patch;
 	if (!decides)
 		return say(out, HP_REDIRECT_BROKEN,
 			   "the program of its link does not use its patch map");

@@ -54,6 +54,9 @@ enum hp_guard_status {
 int hp_guard__open(struct hp_guard *guard, const char *name, struct hp_error *err);
 void hp_guard__close(struct hp_guard *guard);
 
+/* The id of its patch map, by which it is told from another guard of that name; 0: it has none. */
+uint32_t hp_guard__id(const struct hp_guard *guard);
+
 enum hp_guard_status hp_guard__status(const struct hp_guard *guard);
 const char *hp_guard_status_name(enum hp_guard_status status);
 
