@@ -160,6 +160,11 @@ static void decide_by_calls(const struct hp_guard_view *view, const struct hp_gu
 		return say(out, HP_VERDICT_UNKNOWN,
 			   "%" PRIu64 " call%s passed without the guard being asked",
 			   CALLS(w->missed));
+	if (view->status == HP_GUARD_IS_OBSERVING && w->returned)
+		return say(out, HP_VERDICT_UNEXERCISED,
+			   "observe-only by now: %" PRIu64 " call%s turned away before, %" PRIu64
+			   " would have been since",
+			   CALLS(w->returned), w->observed);
 	if (view->status == HP_GUARD_IS_OBSERVING)
 		return say(out, HP_VERDICT_UNEXERCISED,
 			   "observe-only: %" PRIu64 " call%s would have been turned away, none was",
