@@ -34,9 +34,10 @@ int hp_report_error(const struct hp_globals *globals, const char *verb, const st
 		hp_progress_end();
 		json_object_set_new(report, "verb", json_string(verb));
 		json_object_set_new(report, "error",
-				    json_pack("{s:s, s:s, s:s, s:i}", "code",
-					      hp_reason_code(reason), "message", message, "hint",
-					      hp_reason_hint(reason), "status", status));
+				    json_pack("{s:s, s:o, s:s, s:i}", "code",
+					      hp_reason_code(reason), "message",
+					      hp_json_text(message), "hint", hp_reason_hint(reason),
+					      "status", status));
 		hp_json_print(report);
 	}
 	hp_report_error_text(globals, verb, err);

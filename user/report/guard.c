@@ -151,11 +151,12 @@ static json_t *proof_json(const struct hp_guard_row *row)
 
 	if (!row->proved)
 		return json_null();
-	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "verdict",
-			 hp_verdict__name(row->verdict.verdict), "reason", row->verdict.reason,
-			 "window_ns", (json_int_t)w->ns, "calls", (json_int_t)w->calls, "returned",
-			 (json_int_t)w->returned, "observed", (json_int_t)w->observed, "missed",
-			 (json_int_t)w->missed, "unread", (json_int_t)w->unread, "exercise_status",
+	return json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "verdict",
+			 hp_verdict__name(row->verdict.verdict), "reason",
+			 hp_json_text(row->verdict.reason), "window_ns", (json_int_t)w->ns, "calls",
+			 (json_int_t)w->calls, "returned", (json_int_t)w->returned, "observed",
+			 (json_int_t)w->observed, "missed", (json_int_t)w->missed, "unread",
+			 (json_int_t)w->unread, "exercise_status",
 			 hp_json_exercise_status(w->exercise_status));
 }
 
@@ -171,16 +172,16 @@ json_t *hp_guard_json(const struct hp_guard_row *row)
 				   hp_json_text_or_null(hp_errno_name(-view->rule.value)), "value",
 				   view->rule.value);
 	return json_pack(
-		"{s:s, s:o, s:o, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:{s:s, s:s}, s:o}", "name",
-		view->name, "function", hp_json_text_or_null(view->function), "by",
+		"{s:o, s:o, s:o, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:{s:s, s:o}, s:o}", "name",
+		hp_json_text(view->name), "function", hp_json_text_or_null(view->function), "by",
 		hp_json_text_or_null(kind_name(view->kind)), "code", view->code, "state",
 		hp_guard_status_name(view->status), "return", answer, "scope",
 		known ? scope_json(&view->rule) : json_null(), "made",
 		known ? json_string(hp_time_text(view->made_time).s) : json_null(), "changed",
 		known ? json_string(hp_time_text((int64_t)view->rule.set_time).s) : json_null(),
 		"counts", counts_json(view), "redirect", "state",
-		hp_redirect_name(view->read_back.redirect), "reason", view->read_back.reason,
-		"proof", proof_json(row));
+		hp_redirect_name(view->read_back.redirect), "reason",
+		hp_json_text(view->read_back.reason), "proof", proof_json(row));
 }
 
 static json_t *functions_json(const struct hp_guard_report *report)
