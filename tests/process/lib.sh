@@ -7,7 +7,10 @@
 #	start_daemon ARG...             $daemon is its pid; it has said "ready"; $program is "daemon" or "storm"
 #	ask LINE                        its answer, in $answer
 #	answer                          its next line, in $answer
-#	until_idle PID                  the end of a workload: it waits until the process asks for the next line
+#	until_idle PID                  the end of a workload: it waits until the process asks for the next line, or has ended
+#	await COMMAND...                for it to succeed, a minute long on the host
+#	asleep PID "NUMBER [ARGUMENT]…" for await: a thread of it waits in this system call
+#	ended PID                       for await
 #	stop_daemon                     end of input; $status
 #	$slowness                       how many times as long as on the host something may take: where it is waited for
 #	$polite                         a command for what may take all processors: it runs COMMAND behind all others
@@ -65,8 +68,23 @@ answer() {
 }
 
 until_idle() {
-	echo "while sleep 0.02; [ -e /proc/$1 ] && ! grep -q '^0 0x0 ' /proc/$1/syscall; do :; done" # read(0, …)
+	# read(0, …). A process that has ended, and is waited for by nobody yet, has no program.
+	echo "while sleep 0.02; [ -e /proc/$1/exe ] && ! grep -q '^0 0x0 ' /proc/$1/syscall; do :; done"
 }
+
+await() {
+	local turn
+	for ((turn = 0; turn < 1200 * slowness; turn++)); do
+		"$@" >/dev/null 2>&1 && return
+		sleep 0.05
+	done
+	return 1
+}
+
+# shellcheck disable=SC2317 # called through await
+asleep() { grep -q "^$2 " "/proc/$1/task/"*/syscall; }
+# shellcheck disable=SC2317
+ended() { [[ ! -e /proc/$1/exe ]]; }
 
 ask() {
 	echo "$1" >&"$to"
