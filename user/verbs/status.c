@@ -121,9 +121,8 @@ static int gather(struct hp_status_report *report, struct hp_error *err)
 	read_guards(report);
 	read_programs(report);
 	ret = read_list(reader, &why, report, err);
-	/* A kernel without livepatches may have guards, and hotfixes of processes and BPF programs. */
-	if (ret && err->reason == HP_E_KLP_UNSUPPORTED &&
-	    (report->entry_count || report->guards.count || report->replaced_count)) {
+	/* A kernel without livepatches has none; guards, hotfixes of processes and BPF programs it may have. */
+	if (ret && err->reason == HP_E_KLP_UNSUPPORTED) {
 		report->snap = calloc(1, sizeof(*report->snap));
 		if (!report->snap)
 			return hp_fail(err, HP_E_NOMEM, "out of memory");
