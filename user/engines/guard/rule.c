@@ -33,6 +33,25 @@ const char *hp_errno_name(int number)
 	return number > 0 && number < ERRNO_NAMED ? strerrorname_np(number) ?: "" : "";
 }
 
+/* The number that @word means, 0: none. Some have a second name, of which the C library tells one. */
+static int errno_of(const char *word)
+{
+	static const struct {
+		const char *name;
+		int number;
+	} others[] = { { "EWOULDBLOCK", EWOULDBLOCK },
+		       { "EDEADLOCK", EDEADLOCK },
+		       { "ENOTSUP", ENOTSUP } };
+
+	for (int i = 1; word[0] && i < ERRNO_NAMED; i++)
+		if (!strcmp(hp_errno_name(i), word))
+			return i;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (!strcmp(others[i].name, word))
+			return others[i].number;
+	return 0;
+}
+
 int hp_guard_rule__set_value(struct hp_guard_rule *rule, const char *text, struct hp_error *err)
 {
 	const char *word = text[0] == '-' ? text + 1 : text;
@@ -43,10 +62,9 @@ int hp_guard_rule__set_value(struct hp_guard_rule *rule, const char *text, struc
 		rule->value = 0;
 		return 0;
 	}
-	for (int i = 1; word[0] && i < ERRNO_NAMED; i++) {
-		if (strcmp(hp_errno_name(i), word))
-			continue;
-		rule->value = -i;
+	value = errno_of(word);
+	if (value) {
+		rule->value = (__s32)-value;
 		return 0;
 	}
 	errno = 0;
