@@ -247,8 +247,14 @@ static size_t nearness(const char *function, const struct hp_guard_candidate *ca
 	return likeness(function, candidate->function) + likeness(candidate->function, function);
 }
 
+static bool can_be(const struct hp_guard_candidate *candidate, enum hp_guard_kind kind)
+{
+	return !kind || (kind == HP_GUARD_LSM ? candidate->lsm : candidate->fmod_ret);
+}
+
 void hp_guard_candidates__nearest(const struct hp_guard_candidates *candidates,
-				  const char *function, char *out, size_t size)
+				  const char *function, enum hp_guard_kind kind, char *out,
+				  size_t size)
 {
 	size_t len = 0, bound = SIZE_MAX;
 
@@ -262,8 +268,8 @@ void hp_guard_candidates__nearest(const struct hp_guard_candidates *candidates,
 			const struct hp_guard_candidate *c = &candidates->items[i];
 			size_t score = nearness(function, c);
 
-			if (score <= most || score > bound || strstr(out, c->function) ||
-			    !strncmp(c->function, LSM, strlen(LSM)))
+			if (score <= most || score > bound || !can_be(c, kind) ||
+			    strstr(out, c->function) || !strncmp(c->function, LSM, strlen(LSM)))
 				continue;
 			best = c;
 			most = score;

@@ -33,9 +33,10 @@ int hp_guard_candidates__find(struct hp_guard_candidates *out, struct hp_btf *bt
 			      const char *pattern, struct hp_error *err);
 void hp_guard_candidates__free(struct hp_guard_candidates *candidates);
 
-/* The names of up to three whose words are most like those of @function, or "". */
+/* The names of up to three, by @kind if it is not 0, whose words are most like those of @function, or "". */
 void hp_guard_candidates__nearest(const struct hp_guard_candidates *candidates,
-				  const char *function, char *out, size_t size);
+				  const char *function, enum hp_guard_kind kind, char *out,
+				  size_t size);
 
 /* The bpf_lsm_* twin of @function in @out; false when it cannot have one. */
 bool hp_guard_lsm_twin(const char *function, char *out, size_t size);

@@ -26,7 +26,8 @@ struct hp_guard_program {
 	int fd;				    /* of the program, -1 until it is loaded */
 	int link;			    /* -1 until it is attached */
 	struct bpf_map *maps[HP_PIN_LINK];  /* by their pins */
-	enum hp_guard_kind kind;
+	enum hp_guard_kind wanted;	    /* 0: whichever works, */
+	enum hp_guard_kind kind;	    /* and which did */
 	char function[HP_GUARD_FUNCTION_MAX];
 };
 
@@ -84,9 +85,9 @@ int hp_guard_attach_id(struct hp_btf *btf, const char *function, enum hp_guard_k
 	return ret ?: (int)id;
 }
 
-/* The nearest function that can be guarded, for a message; with @prefix, or "". */
-static void name_nearest(struct hp_btf *btf, const char *function, const char *prefix, char *out,
-			 size_t size)
+/* The nearest function that can be guarded by @kind (0: by any), for a message; with @prefix, or "". */
+static void name_nearest(struct hp_btf *btf, const char *function, enum hp_guard_kind kind,
+			 const char *prefix, char *out, size_t size)
 {
 	struct hp_guard_candidates all;
 	char names[256];
@@ -94,7 +95,7 @@ static void name_nearest(struct hp_btf *btf, const char *function, const char *p
 	out[0] = '\0';
 	if (hp_guard_candidates__find(&all, btf, NULL, NULL))
 		return;
-	hp_guard_candidates__nearest(&all, function, names, sizeof(names));
+	hp_guard_candidates__nearest(&all, function, kind, names, sizeof(names));
 	if (names[0])
 		snprintf(out, size, "%s%s", prefix, names);
 	hp_guard_candidates__free(&all);
@@ -313,18 +314,21 @@ static int explain(const struct hp_guard_program *program, struct hp_btf *btf,
 	if (path && program->object && !line[0])
 		return hp_fail_errno(err, HP_E_GUARD_OBJECT, ret, "%s cannot be loaded for %s",
 				     path, function);
-	name_nearest(btf, function, "; the nearest that can be: ", nearest, sizeof(nearest));
-	return hp_fail(err, HP_E_GUARD_FUNCTION,
-		       "%s allows neither fmod_ret nor LSM programs%s%s%s%s", function,
+	name_nearest(btf, function, program->wanted, "; the nearest that can be: ", nearest,
+		     sizeof(nearest));
+	return hp_fail(err, HP_E_GUARD_FUNCTION, "%s allows %s%s%s%s%s", function,
+		       program->wanted == HP_GUARD_LSM	      ? "no LSM programs"
+		       : program->wanted == HP_GUARD_FMOD_RET ? "no fmod_ret programs"
+							      : "neither fmod_ret nor LSM programs",
 		       line[0] ? " (" : "", line, line[0] ? ")" : "", nearest);
 }
 
 static int try_kinds(struct hp_guard_program *program, struct hp_btf *btf,
-		     struct hp_features *features, const struct hp_guard_patch *patch,
-		     enum hp_guard_kind wanted, char *log, struct hp_error *err)
+		     struct hp_features *features, const struct hp_guard_patch *patch, char *log,
+		     struct hp_error *err)
 {
 	static const enum hp_guard_kind kinds[] = { HP_GUARD_FMOD_RET, HP_GUARD_LSM };
-	enum hp_guard_kind first = 0;
+	enum hp_guard_kind wanted = program->wanted, first = 0;
 	int ret = -ENOENT, id;
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -370,15 +374,16 @@ int hp_guard_program__load(struct hp_guard_program **out, struct hp_btf *btf,
 	if (!program || !log)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	program->code = code;
+	program->wanted = kind;
 	program->types = program->fd = program->link = -1;
 	strcpy(program->function, patch->function);
 	if (hp_guard_attach_id(btf, patch->function, HP_GUARD_FMOD_RET) < 0) {
-		name_nearest(btf, patch->function, "; the nearest: ", nearest, sizeof(nearest));
+		name_nearest(btf, patch->function, 0, "; the nearest: ", nearest, sizeof(nearest));
 		return hp_fail(err, HP_E_GUARD_UNKNOWN, "this kernel has no function %s%s",
 			       patch->function, nearest);
 	}
 	log[0] = '\0';
-	ret = try_kinds(program, btf, features, patch, kind, log, err);
+	ret = try_kinds(program, btf, features, patch, log, err);
 	if (ret)
 		return ret;
 	*out = program;
