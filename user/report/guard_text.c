@@ -157,6 +157,14 @@ static void print_sites(const struct hp_guard_view *view, FILE *out)
 		fprintf(out, "    %8" PRIu64 " called from elsewhere\n", view->elsewhere);
 }
 
+static void print_expiry(double in_ns, FILE *out)
+{
+	if (in_ns > 0)
+		fprintf(out, "  expires in %.0f s\n", in_ns / 1e9);
+	else
+		fprintf(out, "  expired %.0f s ago\n", -in_ns / 1e9);
+}
+
 static void print_row(const struct hp_guard_row *row, FILE *out, int verbosity)
 {
 	const struct hp_guard_view *view = &row->view;
@@ -170,8 +178,7 @@ static void print_row(const struct hp_guard_row *row, FILE *out, int verbosity)
 	fprintf(out, "  %s: %s\n", hp_redirect_name(view->read_back.redirect),
 		view->read_back.reason);
 	if (view->rule.expires_ns)
-		fprintf(out, "  expires in %.0f s\n",
-			((double)view->rule.expires_ns - (double)hp_boot_ns()) / 1e9);
+		print_expiry((double)view->rule.expires_ns - (double)hp_boot_ns(), out);
 	if (!view->counted)
 		return;
 	fprintf(out,
