@@ -240,7 +240,13 @@ int hp_guard_rule__set_exe(struct hp_guard_rule *rule, const char *path, struct 
 
 void hp_guard_rule__set_percent(struct hp_guard_rule *rule, double percent)
 {
-	rule->percent = (__u32)lround(percent * HP_GUARD_PERCENT / 100);
+	__u32 hundredths = (__u32)lround(percent * HP_GUARD_PERCENT / 100);
+
+	if (percent > 0 && !hundredths)
+		hundredths = 1;
+	if (percent < 100 && hundredths == HP_GUARD_PERCENT)
+		hundredths = HP_GUARD_PERCENT - 1;
+	rule->percent = hundredths;
 }
 
 void hp_guard_rule__set_expiry(struct hp_guard_rule *rule, uint64_t in_ns)
