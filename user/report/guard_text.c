@@ -60,9 +60,17 @@ static void value_text(const struct hp_guard_rule *rule, char *out, size_t size)
 		snprintf(out, size, "%d", rule->value);
 }
 
-static const char *status_color(enum hp_guard_status status)
+/* One that was taken apart does not what its patch map says. */
+static bool is_broken(const struct hp_guard_view *view)
 {
-	switch (status) {
+	return view->read_back.redirect == HP_REDIRECT_BROKEN;
+}
+
+static const char *status_color(const struct hp_guard_view *view)
+{
+	if (is_broken(view))
+		return "red";
+	switch (view->status) {
 	case HP_GUARD_IS_ENFORCING:
 		return "green";
 	case HP_GUARD_IS_UNFINISHED:
@@ -94,12 +102,14 @@ static int add_row(struct libscols_table *table, const struct hp_guard_view *vie
 	}
 	if (scols_line_set_data(line, 0, view->name) ||
 	    scols_line_set_data(line, 1, view->function[0] ? view->function : "-") ||
-	    scols_line_set_data(line, 2, hp_guard_status_name(view->status)) ||
+	    scols_line_set_data(line, 2,
+				is_broken(view) ? hp_redirect_name(HP_REDIRECT_BROKEN)
+						: hp_guard_status_name(view->status)) ||
 	    scols_line_set_data(line, 3, value) || scols_line_set_data(line, 4, calls) ||
 	    scols_line_set_data(line, 5, returned) || scols_line_set_data(line, 6, observed) ||
 	    scols_line_set_data(line, 7, scope))
 		return -ENOMEM;
-	scols_cell_set_color(scols_line_get_cell(line, 2), status_color(view->status));
+	scols_cell_set_color(scols_line_get_cell(line, 2), status_color(view));
 	return 0;
 }
 

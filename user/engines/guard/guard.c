@@ -436,13 +436,18 @@ static int point(const struct hp_target *target, enum hp_point_role role, struct
 /* The guard @name, if it can be changed; the caller closes it. */
 static int open_active(struct hp_guard *guard, const char *name, struct hp_error *err)
 {
+	struct hp_read_back read_back;
 	int ret = hp_guard__open(guard, name, err);
 
 	if (ret)
 		return ret;
+	hp_guard__read_back(guard, &read_back);
 	if (guard->foreign)
 		ret = hp_fail(err, HP_E_GUARD_VERSION, "guard %s was made by another hotproof",
 			      name);
+	else if (read_back.redirect == HP_REDIRECT_BROKEN)
+		ret = hp_fail(err, HP_E_GUARD_DAMAGED, "guard %s is broken: %s", name,
+			      read_back.reason);
 	else if (hp_guard__state(guard) == HP_GUARD_OFF)
 		ret = hp_fail(err, HP_E_GUARD_DAMAGED, "guard %s is unfinished", name);
 	if (ret)

@@ -390,6 +390,10 @@ void hp_guard__read_back(const struct hp_guard *guard, struct hp_read_back *out)
 	__u32 len = sizeof(prog), patch = hp_guard__id(guard);
 	bool decides = false;
 
+	/* Who adds pins the map first, and who removes does so last: no loader left this. */
+	if (guard->fd[HP_PIN_PATCH] == -ENOENT && guard->fd[HP_PIN_LINK] >= 0)
+		return say(out, HP_REDIRECT_BROKEN,
+			   "its patch map is gone from " HP_BPFFS ", and its program is attached");
 	if (hp_guard__status(guard) == HP_GUARD_IS_UNFINISHED)
 		return say(out, HP_REDIRECT_ABSENT, "it was never activated");
 	if (hp_guard__status(guard) == HP_GUARD_IS_EXPIRED)
@@ -418,12 +422,12 @@ bool hp_guard__is_left_over(const struct hp_guard *guard, char *why, size_t size
 	struct hp_read_back read_back;
 
 	hp_guard__read_back(guard, &read_back);
-	if (status == HP_GUARD_IS_UNFINISHED) {
-		snprintf(why, size, "its loader died before it was active, or while removing it");
-		return true;
-	}
 	if (read_back.redirect == HP_REDIRECT_BROKEN) {
 		snprintf(why, size, "%s", read_back.reason);
+		return true;
+	}
+	if (status == HP_GUARD_IS_UNFINISHED) {
+		snprintf(why, size, "its loader died before it was active, or while removing it");
 		return true;
 	}
 	snprintf(why, size, "%s", hp_guard_status_name(status));
