@@ -69,6 +69,34 @@ static bool is_listed(const char *name, struct hp_error *err)
 	return found;
 }
 
+/* What the kernel would copy of another map, which somebody has pinned there, has no room where these are read. */
+static void drop_misfits(struct hp_guard *guard)
+{
+	static const struct {
+		__u32 type, key, value;
+	} shapes[HP_PINS] = {
+		[HP_PIN_COUNTERS] = { BPF_MAP_TYPE_ARRAY, sizeof(__u32),
+				      HP_GUARD_SHARDS * sizeof(struct hp_guard_counters) },
+		[HP_PIN_CALLERS] = { BPF_MAP_TYPE_HASH, sizeof(struct hp_guard_caller),
+				     sizeof(struct hp_guard_caller_calls) },
+		[HP_PIN_SITES] = { BPF_MAP_TYPE_HASH, sizeof(__u64),
+				   sizeof(struct hp_guard_site_calls) },
+	};
+
+	for (int pin = 0; pin < HP_PINS; pin++) {
+		struct bpf_map_info info = { 0 };
+		__u32 len = sizeof(info);
+
+		if (guard->fd[pin] < 0 || !shapes[pin].value ||
+		    (!bpf_obj_get_info_by_fd(guard->fd[pin], &info, &len) &&
+		     info.type == shapes[pin].type && info.key_size == shapes[pin].key &&
+		     info.value_size == shapes[pin].value))
+			continue;
+		close(guard->fd[pin]);
+		guard->fd[pin] = -EUCLEAN;
+	}
+}
+
 int hp_guard__open(struct hp_guard *guard, const char *name, struct hp_error *err)
 {
 	bool any = false;
@@ -95,6 +123,7 @@ int hp_guard__open(struct hp_guard *guard, const char *name, struct hp_error *er
 		guard->name[0] = '\0';
 		return hp_fail(err, HP_E_GUARD_NONE, "there is no guard '%s'", name);
 	}
+	drop_misfits(guard);
 	map_patch(guard);
 	return 0;
 }
