@@ -14,6 +14,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/spawn.h"
+#include "engines/guard/rule.h"
 
 #define POLL_NS (50 * HP_NSEC_PER_MSEC)
 
@@ -83,6 +84,8 @@ int hp_guard_view__read(struct hp_guard_view *view, const char *name, struct hp_
 		view->code = guard.patch->code != 0;
 		view->made_time = (int64_t)guard.patch->made_time;
 		view->rule = *rule;
+		view->cgroup_gone = hp_guard_rule__cgroup_gone(rule);
+		view->exe_gone = hp_guard_rule__exe_gone(rule);
 		read_counts(view, &guard);
 	}
 	hp_guard__read_back(&guard, &view->read_back);
@@ -175,8 +178,12 @@ static void decide_by_calls(const struct hp_guard_view *view, const struct hp_gu
 			   CALLS(w->unread));
 	if (!w->returned)
 		return say(out, HP_VERDICT_UNEXERCISED,
-			   "in place, but no call in scope came (%" PRIu64 " out of scope passed)",
-			   w->calls);
+			   "in place, but no call in scope came (%" PRIu64
+			   " out of scope passed)%s",
+			   w->calls,
+			   view->cgroup_gone ? ": the cgroup that it names is gone"
+			   : view->exe_gone  ? ": the program that it names is gone"
+					     : "");
 	if (w->returned < min_calls)
 		return say(out, HP_VERDICT_UNEXERCISED,
 			   "%" PRIu64 " call%s turned away, %" PRIu64 " wanted", CALLS(w->returned),

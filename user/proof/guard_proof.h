@@ -28,8 +28,9 @@ struct hp_guard_view {
 	enum hp_guard_kind kind;
 	bool code; /* an author's code decides about calls in scope */
 	enum hp_guard_status status;
-	struct hp_guard_rule rule; /* that holds */
-	int64_t made_time;	   /* seconds since 1970 */
+	struct hp_guard_rule rule;  /* that holds */
+	bool cgroup_gone, exe_gone; /* there is none any more, or another one */
+	int64_t made_time;	    /* seconds since 1970 */
 	struct hp_guard_counts counts;
 	bool counted; /* ->counts and ->top are filled */
 	struct hp_guard_caller_line top[HP_GUARD_TOP];

@@ -63,16 +63,17 @@ static json_t *args_json(const struct hp_guard_rule *rule)
 	return array;
 }
 
-static json_t *scope_json(const struct hp_guard_rule *rule)
+static json_t *scope_json(const struct hp_guard_view *view)
 {
+	const struct hp_guard_rule *rule = &view->rule;
 	json_t *cgroup = json_null(), *exe = json_null();
 
 	if (rule->flags & HP_GUARD_BY_CGROUP)
-		cgroup = json_pack("{s:o, s:I}", "path", hp_json_text(rule->cgroup_path), "id",
-				   (json_int_t)rule->cgroup_id);
+		cgroup = json_pack("{s:o, s:I, s:b}", "path", hp_json_text(rule->cgroup_path), "id",
+				   (json_int_t)rule->cgroup_id, "gone", view->cgroup_gone);
 	if (rule->flags & HP_GUARD_BY_EXE)
-		exe = json_pack("{s:o, s:I}", "path", hp_json_text(rule->exe_path), "inode",
-				(json_int_t)rule->exe_inode);
+		exe = json_pack("{s:o, s:I, s:b}", "path", hp_json_text(rule->exe_path), "inode",
+				(json_int_t)rule->exe_inode, "gone", view->exe_gone);
 	return json_pack("{s:o, s:o, s:o, s:f, s:o, s:o}", "uids", uids_json(rule), "cgroup",
 			 cgroup, "exe", exe, "percent", rule->percent * 100.0 / HP_GUARD_PERCENT,
 			 "args", args_json(rule), "expires", boot_time_json(rule->expires_ns));
@@ -176,7 +177,7 @@ json_t *hp_guard_json(const struct hp_guard_row *row)
 		hp_json_text(view->name), "function", hp_json_text_or_null(view->function), "by",
 		hp_json_text_or_null(kind_name(view->kind)), "code", view->code, "state",
 		hp_guard_status_name(view->status), "return", answer, "scope",
-		known ? scope_json(&view->rule) : json_null(), "made",
+		known ? scope_json(view) : json_null(), "made",
 		known ? json_string(hp_time_text(view->made_time).s) : json_null(), "changed",
 		known ? json_string(hp_time_text((int64_t)view->rule.set_time).s) : json_null(),
 		"counts", counts_json(view), "redirect", "state",

@@ -54,6 +54,6 @@ int hp_guard_report__print(const struct hp_guard_report *report, FILE *out, bool
 int hp_guard_report__table(const struct hp_guard_row *rows, size_t count, FILE *out, bool color);
 
 /* "uid 1000, cgroup /sys/fs/cgroup/x, 10 %", or "everybody". */
-void hp_guard_scope_text(const struct hp_guard_rule *rule, char *out, size_t size);
+void hp_guard_scope_text(const struct hp_guard_view *view, char *out, size_t size);
 
 #endif

@@ -30,15 +30,18 @@ static void __attribute__((format(printf, 3, 4))) add(char *out, size_t size, co
 	va_end(ap);
 }
 
-void hp_guard_scope_text(const struct hp_guard_rule *rule, char *out, size_t size)
+void hp_guard_scope_text(const struct hp_guard_view *view, char *out, size_t size)
 {
+	const struct hp_guard_rule *rule = &view->rule;
+
 	out[0] = '\0';
 	for (uint32_t i = 0; i < rule->uid_count && i < HP_GUARD_UIDS; i++)
 		add(out, size, "uid %u", rule->uids[i]);
 	if (rule->flags & HP_GUARD_BY_CGROUP)
-		add(out, size, "cgroup %s", rule->cgroup_path);
+		add(out, size, "cgroup %s%s", rule->cgroup_path,
+		    view->cgroup_gone ? " (gone)" : "");
 	if (rule->flags & HP_GUARD_BY_EXE)
-		add(out, size, "program %s", rule->exe_path);
+		add(out, size, "program %s%s", rule->exe_path, view->exe_gone ? " (gone)" : "");
 	if (rule->percent < HP_GUARD_PERCENT)
 		add(out, size, "%g %% of processes", rule->percent * 100.0 / HP_GUARD_PERCENT);
 	for (uint32_t i = 0; i < rule->cond_count && i < HP_GUARD_CONDS; i++)
@@ -91,7 +94,7 @@ static int add_row(struct libscols_table *table, const struct hp_guard_view *vie
 		return -ENOMEM;
 	if (view->function[0]) {
 		value_text(&view->rule, value, sizeof(value));
-		hp_guard_scope_text(&view->rule, scope, sizeof(scope));
+		hp_guard_scope_text(view, scope, sizeof(scope));
 	}
 	if (view->counted) {
 		snprintf(calls, sizeof(calls), "%" PRIu64, (uint64_t)view->counts.sum.calls);

@@ -167,6 +167,14 @@ int hp_guard_rule__set_cgroup(struct hp_guard_rule *rule, const char *path, stru
 	return 0;
 }
 
+bool hp_guard_rule__cgroup_gone(const struct hp_guard_rule *rule)
+{
+	struct stat st;
+
+	return (rule->flags & HP_GUARD_BY_CGROUP) &&
+	       (stat(rule->cgroup_path, &st) || st.st_ino != rule->cgroup_id);
+}
+
 /* A line of @path that begins with @prefix, behind it. */
 static bool read_line(const char *path, const char *prefix, char *out, size_t size)
 {
@@ -212,6 +220,15 @@ static int identify(int fd, struct hp_guard_rule *rule)
 	return 0;
 }
 
+/* What runs is its interpreter. */
+static bool is_script(const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char head[2];
+
+	return fd >= 0 && read(fd, head, sizeof(head)) == sizeof(head) && !memcmp(head, "#!", 2);
+}
+
 int hp_guard_rule__set_exe(struct hp_guard_rule *rule, const char *path, struct hp_error *err)
 {
 	_cleanup_free_ char *real = NULL;
@@ -233,11 +250,27 @@ int hp_guard_rule__set_exe(struct hp_guard_rule *rule, const char *path, struct 
 	ret = identify(fd, rule);
 	if (ret)
 		return hp_fail_errno(err, HP_E_GUARD_SCOPE, ret, "'%s' is no program", path);
+	if (is_script(real))
+		return hp_fail(err, HP_E_GUARD_SCOPE,
+			       "'%s' is a script: no process runs it, but its interpreter", path);
 	rule->flags |= HP_GUARD_BY_EXE;
 	strcpy(rule->exe_path, real);
 	return 0;
 }
 
+bool hp_guard_rule__exe_gone(const struct hp_guard_rule *rule)
+{
+	struct hp_guard_rule now = { 0 };
+	_cleanup_close_ int fd = -1;
+
+	if (!(rule->flags & HP_GUARD_BY_EXE))
+		return false;
+	fd = open(rule->exe_path, O_PATH | O_CLOEXEC);
+	return fd < 0 || identify(fd, &now) || now.exe_inode != rule->exe_inode ||
+	       now.exe_dev != rule->exe_dev;
+}
+
+/* Some are not rounded to none, nor to all. */
 void hp_guard_rule__set_percent(struct hp_guard_rule *rule, double percent)
 {
 	__u32 hundredths = (__u32)lround(percent * HP_GUARD_PERCENT / 100);

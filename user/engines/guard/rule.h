@@ -6,6 +6,7 @@
 #ifndef HP_ENGINES_GUARD_RULE_H
 #define HP_ENGINES_GUARD_RULE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,8 +26,15 @@ int hp_guard_rule__set_uids(struct hp_guard_rule *rule, const char *const *texts
 /* A cgroup of version 2, absolute or below its mount; those in it are in scope too. */
 int hp_guard_rule__set_cgroup(struct hp_guard_rule *rule, const char *path, struct hp_error *err);
 
-/* The program that a process runs, by its file: device and inode, whatever its name. */
+/* The program that a process runs, by its file: device and inode, whatever its name; no script. */
 int hp_guard_rule__set_exe(struct hp_guard_rule *rule, const char *path, struct hp_error *err);
+
+/*
+ * Is what was named not there any more, or another one by now, as from here it looks? Calls are compared with
+ * what was there when it was named.
+ */
+bool hp_guard_rule__cgroup_gone(const struct hp_guard_rule *rule);
+bool hp_guard_rule__exe_gone(const struct hp_guard_rule *rule);
 
 /* 0 to 100 percent of the processes. */
 void hp_guard_rule__set_percent(struct hp_guard_rule *rule, double percent);
