@@ -74,6 +74,7 @@ static int walk(struct hp_guard *guard, struct hp_guard_rule *trial, struct hp_e
 {
 	_cleanup_close_ int heard = -1;
 	int go[2], said[2], status = -1;
+	sighandler_t was;
 	pid_t pid;
 
 	if (pipe2(said, O_CLOEXEC))
@@ -90,10 +91,11 @@ static int walk(struct hp_guard *guard, struct hp_guard_rule *trial, struct hp_e
 	if (pid > 0) {
 		trial->testers[1] = (__u32)pid;
 		hp_guard__put(guard, trial);
-		/* Should it have died: no signal, and its status tells. */
-		signal(SIGPIPE, SIG_IGN);
+		/* Should it have died: no signal, and its status tells. A workload is not to inherit that. */
+		was = signal(SIGPIPE, SIG_IGN);
 		if (write(go[1], "", 1) != 1)
 			kill(pid, SIGKILL);
+		signal(SIGPIPE, was);
 	}
 	close(go[1]);
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
