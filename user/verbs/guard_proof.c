@@ -3,21 +3,58 @@
 #include "base/clock.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "engines/loaded.h"
 #include "verbs/begin.h"
 #include "verbs/guard.h"
 
 #define DEFAULT_WINDOW_NS (10 * HP_NSEC_PER_SEC)
 #define DEFAULT_BUDGET_NS (30 * HP_NSEC_PER_SEC)
 
+static bool is_guard(const char *name)
+{
+	struct hp_guard guard;
+
+	if (hp_guard__open(&guard, name, NULL))
+		return false;
+	hp_guard__close(&guard);
+	return true;
+}
+
+/* Another hotfix of that name, as far as it is seen. */
+static bool is_other(const char *name)
+{
+	__cleanup(hp_session_close) struct hp_session session = { .engine = &hp_loaded_engine };
+	_cleanup_free_ struct hp_target *targets = NULL;
+	size_t count = 0;
+
+	return !session.engine->open(&session.state, NULL) &&
+	       !session.engine->discover(session.state, name, &targets, &count, NULL) && count;
+}
+
+/* What is no guard is absent, unless it is proved in another way. */
+static int check_names(char **names, int count, struct hp_error *err)
+{
+	for (int i = 0; i < count; i++)
+		if (!is_guard(names[i]) && is_other(names[i]))
+			return hp_fail(err, HP_E_USAGE,
+				       "%s is no guard: verify guards and others one by one",
+				       names[i]);
+	return 0;
+}
+
 /* One after the other: the window of a workload is one guard's. */
 static int verify(struct hp_guard_report *report, char **names, int count,
 		  const struct hp_guard_proof_opts *opts, int *status, struct hp_error *err)
 {
+	int ret;
+
 	if (count != 1 && opts->exercise)
 		return hp_fail(err, HP_E_USAGE, "with --exercise, one guard is wanted");
+	ret = check_names(names, count, err);
+	if (ret)
+		return ret;
 	for (int i = 0; i < count; i++) {
 		struct hp_guard_row *row = hp_guard_report_add(report);
-		int ret;
 
 		if (!row)
 			return hp_fail(err, HP_E_NOMEM, "out of memory");

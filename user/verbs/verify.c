@@ -8,6 +8,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "engines/follow.h"
+#include "engines/guard/pins.h"
 #include "engines/loaded.h"
 #include "proof/redirects.h"
 #include "proof/sites.h"
@@ -155,6 +156,16 @@ static int require_ftrace(struct hp_error *err)
 	return ret;
 }
 
+/* All that are loaded are verified, but for guards. */
+static void tell_of_guards(void)
+{
+	_cleanup_free_ hp_guard_name *names = NULL;
+	size_t count = 0;
+
+	if (!hp_pins__list(&names, &count, NULL) && count)
+		hp_warn("guards are verified by name, such as %s", names[0]);
+}
+
 /* @cut says so when the window was cut short. */
 static int verify(const struct options *opts, char **names, int count,
 		  struct hp_verify_report *report, struct hp_error *cut, struct hp_error *err)
@@ -174,6 +185,8 @@ static int verify(const struct options *opts, char **names, int count,
 	};
 	int ret;
 
+	if (!count)
+		tell_of_guards();
 	ret = require_ftrace(err);
 	ret = ret ?: session.engine->open(&session.state, err);
 	ret = ret ?: select_targets(session.engine, session.state, names, count, &s, err);
