@@ -35,6 +35,27 @@ static bool same_name(const char *declared, const char *loaded)
 	return loaded[0] && !strncmp(declared, loaded, BPF_OBJ_NAME_LEN - 1);
 }
 
+/* What the kernel, or libbpf as it makes a map, changes in a definition. */
+static void complete(struct shape *s)
+{
+	uint32_t cpus = (uint32_t)libbpf_num_possible_cpus();
+
+	switch (s->type) {
+	case BPF_MAP_TYPE_PERF_EVENT_ARRAY:
+		s->max_entries = s->max_entries ?: cpus;
+		break;
+	case BPF_MAP_TYPE_DEVMAP: /* dev_map_init_map() */
+	case BPF_MAP_TYPE_DEVMAP_HASH:
+		s->flags |= BPF_F_RDONLY_PROG;
+		break;
+	case BPF_MAP_TYPE_LRU_HASH: /* htab_map_alloc() */
+	case BPF_MAP_TYPE_LRU_PERCPU_HASH:
+		if (s->flags & BPF_F_NO_COMMON_LRU)
+			s->max_entries = (s->max_entries + cpus - 1) / cpus * cpus;
+		break;
+	}
+}
+
 static int share_map(struct bpf_map *map, int fd, const struct bpf_map_info *info,
 		     struct hp_error *err)
 {
@@ -55,6 +76,7 @@ static int share_map(struct bpf_map *map, int fd, const struct bpf_map_info *inf
 	char a[128], b[128];
 	int ret;
 
+	complete(&want);
 	if (memcmp(&want, &have, sizeof(want))) {
 		describe(&want, a, sizeof(a));
 		describe(&have, b, sizeof(b));
@@ -68,30 +90,67 @@ static int share_map(struct bpf_map *map, int fd, const struct bpf_map_info *inf
 		   : 0;
 }
 
+/* The map that is declared as the one called @name, NULL: none; each object has its own .data, .rodata and .bss. */
+static struct bpf_map *find_declared(const struct hp_bpf_object *object, const char *name,
+				     struct bpf_map *after)
+{
+	struct bpf_map *map = after;
+
+	while ((map = bpf_object__next_map(object->object, map)))
+		if (!bpf_map__is_internal(map) && same_name(bpf_map__name(map), name))
+			return map;
+	return NULL;
+}
+
+/* Names that differ only where the kernel does not keep them: it cannot be told whose map is whose. */
+static int check_told_apart(const struct hp_bpf_object *object, struct bpf_map *map,
+			    const char *name, char (*shared)[BPF_OBJ_NAME_LEN], size_t count,
+			    struct hp_error *err)
+{
+	const struct bpf_map *other = find_declared(object, name, map);
+
+	if (other)
+		return hp_fail(err, HP_E_BPF_MAP,
+			       "the maps %s and %s have the same first %d characters, and the "
+			       "kernel keeps no more",
+			       bpf_map__name(map), bpf_map__name(other), BPF_OBJ_NAME_LEN - 1);
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(shared[i], name))
+			return hp_fail(err, HP_E_BPF_MAP,
+				       "the running program has several maps that %s may be: the "
+				       "kernel keeps %d characters of a name, and they are %s",
+				       bpf_map__name(map), BPF_OBJ_NAME_LEN - 1, name);
+	return 0;
+}
+
 static int share_maps(struct hp_bpf_object *object, const struct hp_bpf_program *program,
 		      struct hp_error *err)
 {
+	_cleanup_free_ char(*shared)[BPF_OBJ_NAME_LEN] =
+		calloc(program->map_count + 1, sizeof(*shared));
+	size_t count = 0;
+
+	if (!shared)
+		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	for (size_t i = 0; i < program->map_count; i++) {
 		_cleanup_close_ int fd = bpf_map_get_fd_by_id(program->maps[i]);
 		struct bpf_map_info info = { 0 };
 		__u32 len = sizeof(info);
 		struct bpf_map *map;
+		int ret;
 
 		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
 			return hp_fail_errno(err, HP_E_BPF_PRIVILEGE, -errno,
 					     "map %u of the program cannot be opened",
 					     program->maps[i]);
-		bpf_object__for_each_map(map, object->object)
-		{
-			int ret;
-
-			/* Each object has its own .data, .rodata and .bss. */
-			if (bpf_map__is_internal(map) || !same_name(bpf_map__name(map), info.name))
-				continue;
-			ret = share_map(map, fd, &info, err);
-			if (ret)
-				return ret;
-		}
+		map = find_declared(object, info.name, NULL);
+		if (!map)
+			continue;
+		ret = check_told_apart(object, map, info.name, shared, count, err);
+		ret = ret ?: share_map(map, fd, &info, err);
+		if (ret)
+			return ret;
+		memcpy(shared[count++], info.name, sizeof(*shared));
 	}
 	return 0;
 }
