@@ -9,6 +9,12 @@
 
 #include "host/elf_file_private.h"
 
+/*
+ * Notes take some hundred bytes, those of a hotfix, whose metadata is among them, up to some hundred
+ * thousand; a corrupt header may claim anything.
+ */
+#define NOTES_MAX (4 << 20)
+
 static int read_headers(struct hp_elf *elf, struct hp_error *err)
 {
 	size_t count;
@@ -36,8 +42,7 @@ static void read_build_id(struct hp_elf *elf)
 		const GElf_Phdr *p = &elf->segments[i];
 		_cleanup_free_ void *notes = NULL;
 
-		/* Real notes take some hundred bytes; a corrupt header may claim anything. */
-		if (p->p_type != PT_NOTE || p->p_filesz > 64 * 1024)
+		if (p->p_type != PT_NOTE || p->p_filesz > NOTES_MAX)
 			continue;
 		notes = malloc(p->p_filesz + 1);
 		if (!notes ||

@@ -45,6 +45,9 @@ static int add_forward(struct hp_elf *target, struct hp_hotfix_meta *meta, const
 	size_t len;
 	int ret;
 
+	if (meta->forward_count == HP_HOTFIX_ATTACHES_MAX)
+		return hp_fail(err, HP_E_BUILD, "a hotfix has at most %d targets",
+			       HP_HOTFIX_ATTACHES_MAX);
 	grown = realloc(meta->forward, (meta->forward_count + 1) * sizeof(*grown));
 	if (!grown)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
