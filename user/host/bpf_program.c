@@ -292,17 +292,28 @@ static int search(struct hp_bpf_program **out, const char *kind, const char *val
 	return 0;
 }
 
+/* The kernel answers for maps and links too, with other fields, and an id may be that of one of each kind. */
+static bool is_program(int fd)
+{
+	char path[32], kind[32] = "";
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return readlink(path, kind, sizeof(kind) - 1) > 0 && !strcmp(kind, "anon_inode:bpf-prog");
+}
+
 static int open_pin(struct hp_bpf_program **out, const char *path, struct hp_error *err)
 {
-	struct bpf_prog_info info = { 0 };
-	__u32 len = sizeof(info);
 	int fd = bpf_obj_get(path);
 
-	if (fd < 0)
-		return hp_fail_errno(err, errno == EPERM ? HP_E_BPF_PRIVILEGE : HP_E_BPF_NO_PROGRAM,
-				     -errno, "%s cannot be opened", path);
-	/* A map or a link answers with fields of its own; only a program has a type and a tag. */
-	if (bpf_obj_get_info_by_fd(fd, &info, &len) || bpf_prog_get_fd_by_id(info.id) < 0) {
+	if (fd < 0) {
+		int ret = -errno;
+		/* What is no pin is refused with EACCES as well. */
+		bool hidden = ret == -EPERM || (ret == -EACCES && access(path, R_OK | W_OK));
+
+		return hp_fail_errno(err, hidden ? HP_E_BPF_PRIVILEGE : HP_E_BPF_NO_PROGRAM, ret,
+				     "%s cannot be opened", path);
+	}
+	if (!is_program(fd)) {
 		close(fd);
 		return hp_fail(err, HP_E_BPF_NO_PROGRAM, "%s is no BPF program", path);
 	}
