@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include "base/bpf_util.h"
@@ -177,6 +178,32 @@ static void forget_pins(struct hp_bpf_object *object)
 	bpf_object__for_each_map(map, object->object) bpf_map__set_pin_path(map, NULL);
 }
 
+/* The size of what function @id of @btf returns, or a negative errno. */
+static int64_t returned_size(const struct btf *btf, int32_t id)
+{
+	const struct btf_type *func = id < 0 ? NULL : btf__type_by_id(btf, (uint32_t)id);
+	const struct btf_type *proto = func ? btf__type_by_id(btf, func->type) : NULL;
+
+	return proto && btf_is_func_proto(proto) ? btf__resolve_size(btf, proto->type) : -ENOENT;
+}
+
+/* The kernel takes one number for another as what is returned, and the upper half of an int is anything. */
+static int check_returned(const struct hp_bpf_object *object, const struct hp_bpf_program *program,
+			  const struct hp_bpf_forward *f, struct hp_error *err)
+{
+	const struct btf *btf = bpf_object__btf(object->object);
+	const struct hp_bpf_function *target = hp_bpf_program__function(program, f->target);
+	int64_t new =
+		btf ? returned_size(btf, btf__find_by_name_kind(btf, f->replacement, BTF_KIND_FUNC))
+		    : -ENOENT;
+	int64_t old = returned_size(program->btf, (int32_t)target->type_id);
+
+	if (new < 0 || old < 0 || new == old)
+		return 0;
+	return hp_fail(err, HP_E_BPF_VERIFIER, "%s() returns %lld bytes while %s() returns %lld",
+		       f->replacement, (long long)new, f->target, (long long)old);
+}
+
 int hp_bpf_object__load(struct hp_bpf_object *object, const struct hp_bpf_program *program,
 			struct hp_error *err)
 {
@@ -190,6 +217,9 @@ int hp_bpf_object__load(struct hp_bpf_object *object, const struct hp_bpf_progra
 	for (size_t i = 0; i < object->forward_count && !ret; i++) {
 		struct hp_bpf_forward *f = &object->forwards[i];
 
+		ret = check_returned(object, program, f, err);
+		if (ret)
+			return ret;
 		ret = bpf_program__set_attach_target(f->program, program->fd, f->target);
 		if (ret)
 			return hp_fail_errno(err, HP_E_BPF_FUNCTION, ret,

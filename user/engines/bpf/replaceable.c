@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Which functions of a loaded program the kernel lets another program replace, and why not. */
+#include <bpf/btf.h>
 #include <linux/bpf.h>
 
 #include "engines/bpf/bpf.h"
@@ -16,6 +17,36 @@ static const struct hp_bpf_holder *holder_of_main(const struct hp_bpf_program *p
 		    holders[i].target_type_id == first->type_id)
 			return &holders[i];
 	return NULL;
+}
+
+/* Behind typedefs and qualifiers. */
+static const struct btf_type *plain(const struct btf *btf, uint32_t id)
+{
+	const struct btf_type *type = btf__type_by_id(btf, id);
+
+	while (type && (btf_is_mod(type) || btf_is_typedef(type)))
+		type = btf__type_by_id(btf, type->type);
+	return type;
+}
+
+/* Two signatures are compared as far as numbers and pointers to structs go (btf_check_func_type_match()). */
+static bool can_be_compared(const struct hp_bpf_program *program,
+			    const struct hp_bpf_function *function)
+{
+	const struct btf_type *func = btf__type_by_id(program->btf, function->type_id);
+	const struct btf_type *proto = btf__type_by_id(program->btf, func->type);
+	const struct btf_param *params = btf_params(proto);
+
+	for (uint32_t i = 0; i < btf_vlen(proto); i++) {
+		const struct btf_type *type = plain(program->btf, params[i].type);
+
+		if (type && btf_is_ptr(type)) {
+			type = plain(program->btf, type->type);
+			if (!type || !btf_is_composite(type))
+				return false;
+		}
+	}
+	return true;
 }
 
 int hp_bpf_replaceable(const struct hp_bpf_program *program, const struct hp_bpf_function *function,
@@ -43,6 +74,11 @@ int hp_bpf_replaceable(const struct hp_bpf_program *program, const struct hp_bpf
 		return hp_fail(err, HP_E_BPF_FUNCTION,
 			       "%s is static: only global functions keep a signature of their own",
 			       function->name);
+	if (!can_be_compared(program, function))
+		return hp_fail(err, HP_E_BPF_FUNCTION,
+			       "%s has a pointer to something else than a struct as argument: the "
+			       "kernel compares no such signatures",
+			       function->prototype);
 	for (size_t i = 0; i < count; i++) {
 		const struct hp_bpf_holder *h = &holders[i];
 
