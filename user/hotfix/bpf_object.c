@@ -13,6 +13,7 @@
 
 #include "host/bpffs.h"
 #include "host/elf_file.h"
+#include "hotfix/object_types.h"
 
 #define SECTION	 "freplace/"
 #define BASELINE ".hotproof.baseline"
@@ -128,8 +129,9 @@ int hp_bpf_object__open(struct hp_bpf_object **out, const char *path, struct hp_
 	if (!object)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	object->path = path;
-	object->object = bpf_object__open_file(path, NULL);
-	ret = object->object ? 0 : -errno;
+	ret = hp_object_types__check(path);
+	object->object = ret ? NULL : bpf_object__open_file(path, NULL);
+	ret = ret ?: object->object ? 0 : -errno;
 	if (ret)
 		hp_fail_errno(err, HP_E_BPF_OBJECT, ret, "%s cannot be read as a BPF object", path);
 	ret = ret ?: set_name(object, err);

@@ -13,6 +13,7 @@
 #include "host/elf_file.h"
 #include "hotfix/bpf_object.h"
 #include "hotfix/guard_catch.h"
+#include "hotfix/object_types.h"
 
 #define FMOD_RET "fmod_ret/"
 #define LSM	 "lsm/"
@@ -132,8 +133,11 @@ int hp_guard_object__open(struct hp_guard_object **out, const char *path, struct
 	if (!object)
 		return hp_fail(err, HP_E_NOMEM, "out of memory");
 	object->path = path;
-	object->object = hp_guard_catch__open(path, NULL, 0, &object->types);
-	ret = object->object ? hp_elf__open(&object->elf, path, NULL) : -errno;
+	object->types = -1;
+	ret = hp_object_types__check(path);
+	if (!ret)
+		object->object = hp_guard_catch__open(path, NULL, 0, &object->types);
+	ret = ret ?: object->object ? hp_elf__open(&object->elf, path, NULL) : -errno;
 	if (ret)
 		hp_fail_errno(err, HP_E_GUARD_OBJECT, ret, "%s cannot be read as a BPF object",
 			      path);
