@@ -82,6 +82,11 @@ static int set_value(const struct hp_option *opt, const char *arg, struct hp_err
 	case HP_OPT_FLAG:
 		*(bool *)opt->value = true;
 		break;
+	case HP_OPT_ONE:
+		if (*(const char **)opt->value)
+			return hp_fail(err, HP_E_USAGE, "--%s may be given once", opt->name);
+		*(const char **)opt->value = arg;
+		break;
 	case HP_OPT_STRING:
 	case HP_OPT_OUTPUT:
 		*(const char **)opt->value = arg;

@@ -15,6 +15,7 @@
 enum hp_option_kind {
 	HP_OPT_FLAG,	/* bool *: set to true */
 	HP_OPT_STRING,	/* const char **: the argument itself, not copied */
+	HP_OPT_ONE,	/* the same, of options that people may think can be given more than once */
 	HP_OPT_UINT,	/* uint64_t *: a decimal number */
 	HP_OPT_PERCENT, /* double *: 0 to 100, an optional % behind it */
 	HP_OPT_OUTPUT,	/* const char **: the same, and -o stands for it too */

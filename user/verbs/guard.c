@@ -191,8 +191,8 @@ HP_VERB(guard)
 {
 	struct options opts = { .rule = HP_GUARD_RULE_UNSET, .budget_ns = DEFAULT_BUDGET_NS };
 	const struct hp_option options[] = {
-		{ "name", HP_OPT_STRING, &opts.name, "NAME", "the guard" },
-		{ "function", HP_OPT_STRING, &opts.function, "F",
+		{ "name", HP_OPT_ONE, &opts.name, "NAME", "the guard" },
+		{ "function", HP_OPT_ONE, &opts.function, "F",
 		  "take over the calls of this kernel function" },
 		{ "by", HP_OPT_STRING, &opts.by, "WAY", "fmod_ret or lsm (the first that works)" },
 		HP_GUARD_RULE_OPTIONS(opts.rule),

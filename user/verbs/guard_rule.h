@@ -29,10 +29,9 @@ struct hp_guard_rule_opts {
 	  "what callers in scope get, such as EPERM" },                                           \
 		{ "uid", HP_OPT_STRINGS, &(o).uids, "USER",                                       \
 		  "only calls of this user; may be given more than once" },                       \
-		{ "cgroup", HP_OPT_STRING, &(o).cgroup, "PATH",                                   \
+		{ "cgroup", HP_OPT_ONE, &(o).cgroup, "PATH",                                      \
 		  "only of this cgroup and those in it" },                                        \
-		{ "exe", HP_OPT_STRING, &(o).exe, "PATH",                                         \
-		  "only of processes that run this file" },                                       \
+		{ "exe", HP_OPT_ONE, &(o).exe, "PATH", "only of processes that run this file" },  \
 		{ "percent", HP_OPT_PERCENT, &(o).percent, "N",                                   \
 		  "only of so many of the processes (100)" },                                     \
 		{ "arg", HP_OPT_STRINGS, &(o).args, "'N OP VALUE'",                               \
