@@ -26,6 +26,20 @@ settle() {
 	return 1
 }
 
+# stalls [not]: hp_stall_mod's thread is asleep in its function that is not livepatched; or has left it, and is asleep.
+stalls() {
+	local _ stack
+	for _ in {1..3000}; do
+		stack=$(cat "/proc/$(pgrep -x hp_stall)/stack" 2>/dev/null)
+		[[ $stack != *hp_stall_target* ]] || stack=target
+		case ${1-}:$stack in
+		:target | not:*stall_thread*) return ;;
+		esac
+		sleep 0.02
+	done
+	return 1
+}
+
 # unload FIXTURE...: disabled, waited for, removed, newest first; no complaint when it is not there.
 unload() {
 	local name _
