@@ -332,6 +332,36 @@ static int scan_all_near(struct scan *s)
 	return ret;
 }
 
+/*
+ * A program for fixed addresses has those of functions in its instructions and its data (tables,
+ * vtables), and no relocation says so.
+ */
+static int find_addresses(struct scan *s)
+{
+	for (size_t i = 0; i < hp_elf__segment_count(s->elf); i++) {
+		const GElf_Phdr *segment = hp_elf__segment(s->elf, i);
+		_cleanup_free_ uint8_t *bytes = NULL;
+
+		if (segment->p_type != PT_LOAD)
+			continue;
+		bytes = malloc(segment->p_filesz + 1);
+		if (!bytes)
+			return -ENOMEM;
+		if (hp_elf__read(s->elf, segment->p_vaddr, bytes, segment->p_filesz))
+			return -EFAULT;
+		for (size_t at = 0; at + 4 <= segment->p_filesz; at++) {
+			const struct place *to;
+			uint32_t value;
+
+			memcpy(&value, bytes + at, sizeof(value));
+			to = find_place(&s->entries, value);
+			if (to)
+				s->out->address_taken[to->function] = true;
+		}
+	}
+	return 0;
+}
+
 int hp_elf_sites__find(struct hp_elf_sites *out, struct hp_elf *elf, bool is_own,
 		       const struct hp_elf_function *functions, size_t count)
 {
@@ -356,6 +386,8 @@ int hp_elf_sites__find(struct hp_elf_sites *out, struct hp_elf *elf, bool is_own
 	ret = ret ?: index_places(&s.entries);
 	if (!ret && (s.entries.count || s.slots.count))
 		ret = hp_elf_code__each_segment(elf, scan_bytes, &s) ?: scan_all_near(&s);
+	if (!ret && s.entries.count && hp_elf__header(elf)->e_type == ET_EXEC)
+		ret = find_addresses(&s);
 	free_places(&s.entries);
 	free_places(&s.slots);
 	if (ret)
