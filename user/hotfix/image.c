@@ -86,6 +86,19 @@ static int read_segments(struct hp_image *image, const struct hp_elf *elf, struc
 	return image->relro_end <= image->span ? 0 : corrupt(err, "its RELRO segment");
 }
 
+/* It is mapped at whatever page is free. */
+static int check_alignment(struct hp_elf *elf, struct hp_error *err)
+{
+	Elf_Scn *scn = NULL;
+	GElf_Shdr shdr;
+
+	while ((scn = elf_nextscn(hp_elf__handle(elf), scn)))
+		if (gelf_getshdr(scn, &shdr) && (shdr.sh_flags & SHF_ALLOC) &&
+		    shdr.sh_addralign > HP_PAGE)
+			return unsupported(err, "code or data that is aligned to more than a page");
+	return 0;
+}
+
 /* A jump to anywhere else would be the end of the process. */
 static int check_replacements(const struct hp_image *image, const struct hp_hotfix_meta *meta,
 			      struct hp_error *err)
@@ -311,6 +324,7 @@ int hp_image__read(struct hp_image **out, const struct hp_hotfix *hotfix, struct
 		ret = hp_fail(err, HP_E_ARCH, "the hotfix is for another processor");
 	else
 		ret = read_segments(image, elf, err);
+	ret = ret ?: check_alignment(elf, err);
 	ret = ret ?: check_replacements(image, hp_hotfix__meta(hotfix), err);
 	ret = ret ?: check_dynamic(elf, err);
 	ret = ret ?: read_symbols(image, hotfix, err);
