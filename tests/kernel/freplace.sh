@@ -45,7 +45,7 @@ no_more() {
 	local _
 	kill $load
 	wait $load
-	for _ in {1..50}; do
+	for _ in {1..300}; do
 		lost=$(($(<"$scratch/flood") - ($(all_packets) - counted) - ($(drops) - dropped)))
 		((lost)) || break
 		sleep 0.1
