@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Verdicts about guards: what the pins say, and the calls in a window. */
+/* Verdicts about guards: what the pins say, and the calls in a window; and who was refused, as text. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "proof/guard_proof.h"
+#include "report/guard.h"
 
 static struct hp_guard_view enforcing(void)
 {
@@ -86,6 +89,24 @@ static void the_pins_come_first(void **state)
 	assert_int_equal(decide(view, (struct hp_guard_window){ 0 }, 0), HP_VERDICT_UNKNOWN);
 }
 
+/* The name of a process is its own choice, and who reads it has a terminal. */
+static void names_of_processes_are_printed_as_text(void **state)
+{
+	struct hp_guard_row row = { .view = enforcing() };
+	struct hp_guard_report report = { .action = "list", .rows = &row, .count = 1 };
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	strcpy(row.view.function, "f");
+	strcpy(row.view.top[0].caller.comm, "a\n\x1b[2Jb");
+	row.view.top_count = 1;
+	assert_int_equal(hp_guard_report__print(&report, out, false, 1), 0);
+	fclose(out);
+	assert_non_null(strstr(text, " a??[2Jb, uid 0"));
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -93,6 +114,7 @@ int main(void)
 		cmocka_unit_test(observing_is_never_live),
 		cmocka_unit_test(calls_that_passed_unasked_are_not_hidden),
 		cmocka_unit_test(the_pins_come_first),
+		cmocka_unit_test(names_of_processes_are_printed_as_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

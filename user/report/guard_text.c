@@ -2,6 +2,7 @@
 /* Guards for people. */
 #include "report/guard.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -136,16 +137,23 @@ int hp_guard_report__table(const struct hp_guard_row *rows, size_t count, FILE *
 	return ret ?: scols_print_table(table);
 }
 
+/* A process may call itself anything, also what moves the cursor of who reads it. */
+static void print_comm(const struct hp_guard_caller *caller, FILE *out)
+{
+	for (size_t i = 0; i < sizeof(caller->comm) && caller->comm[i]; i++)
+		fputc(isprint((unsigned char)caller->comm[i]) ? caller->comm[i] : '?', out);
+}
+
 static void print_callers(const struct hp_guard_view *view, FILE *out)
 {
 	for (size_t i = 0; i < view->top_count; i++) {
 		const struct hp_guard_caller_line *line = &view->top[i];
 
-		fprintf(out,
-			"    %8" PRIu64 " refused %8" PRIu64 " observed  %.16s, uid %u, "
-			"cgroup %" PRIu64 "\n",
-			(uint64_t)line->calls.returned, (uint64_t)line->calls.observed,
-			line->caller.comm, line->caller.uid, (uint64_t)line->caller.cgroup_id);
+		fprintf(out, "    %8" PRIu64 " refused %8" PRIu64 " observed  ",
+			(uint64_t)line->calls.returned, (uint64_t)line->calls.observed);
+		print_comm(&line->caller, out);
+		fprintf(out, ", uid %u, cgroup %" PRIu64 "\n", line->caller.uid,
+			(uint64_t)line->caller.cgroup_id);
 	}
 	if (view->others)
 		fprintf(out, "    %8" PRIu64 " calls of others\n", view->others);
