@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/task_name.h"
 
 /*
  * The kernel looks at the tasks once a second (klp_transition_work_fn()), and a task that enters
@@ -23,8 +24,8 @@ static void show_line(const char *what, const struct hp_progress *p, uint64_t no
 
 	for (size_t i = 0; i < p->blocker_count && used < sizeof(who) - 32; i++)
 		used += (size_t)snprintf(who + used, sizeof(who) - used, "%s%s (%d)",
-					 i ? ", " : "; waiting for ", p->blockers[i].comm,
-					 p->blockers[i].pid);
+					 i ? ", " : "; waiting for ",
+					 hp_task_name(p->blockers[i].comm).s, p->blockers[i].pid);
 	hp_progress("%s: %u of %u tasks switched, %.1f s left%s", what, p->switched, p->total,
 		    deadline > now ? (double)(deadline - now) / 1e9 : 0.0, who);
 }

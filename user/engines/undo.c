@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/interrupt.h"
+#include "base/task_name.h"
 #include "engines/engine.h"
 #include "engines/follow.h"
 
@@ -31,9 +32,8 @@ static int follow(const struct hp_engine *engine, struct hp_engine_state *state,
 	else if (ret == HP_FOLLOW_TIMEOUT && last.blocker_count)
 		ret = hp_fail(err, HP_E_KLP_TIMEOUT,
 			      "%s is not reverted at the deadline: %u of %u tasks switched, "
-			      "%.*s[%d] has not",
-			      hotfix, last.switched, last.total, (int)sizeof(b->comm), b->comm,
-			      b->pid);
+			      "%s[%d] has not",
+			      hotfix, last.switched, last.total, hp_task_name(b->comm).s, b->pid);
 	else if (ret == HP_FOLLOW_TIMEOUT)
 		ret = hp_fail(err, HP_E_KLP_TIMEOUT, "%s is not reverted at the deadline", hotfix);
 	hp_progress_free(&last);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/task_name.h"
 #include "report/format.h"
 #include "report/table.h"
 
@@ -97,7 +98,7 @@ static void print_blockers(const struct hp_progress *progress, FILE *out, bool a
 	for (size_t i = 0; i < shown; i++) {
 		const struct hp_blocker *b = &progress->blockers[i];
 
-		fprintf(out, "    %d %.*s, %s, state %c\n", b->pid, (int)sizeof(b->comm), b->comm,
+		fprintf(out, "    %d %s, %s, state %c\n", b->pid, hp_task_name(b->comm).s,
 			b->kthread ? "kernel thread" : "task", b->state ? b->state : '?');
 		if (b->stack)
 			print_stack(b->stack, out);

@@ -2,7 +2,6 @@
 /* Guards for people. */
 #include "report/guard.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -10,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/task_name.h"
 #include "engines/guard/rule.h"
 #include "report/format.h"
 #include "report/status.h"
@@ -137,22 +137,16 @@ int hp_guard_report__table(const struct hp_guard_row *rows, size_t count, FILE *
 	return ret ?: scols_print_table(table);
 }
 
-/* A process may call itself anything, also what moves the cursor of who reads it. */
-static void print_comm(const struct hp_guard_caller *caller, FILE *out)
-{
-	for (size_t i = 0; i < sizeof(caller->comm) && caller->comm[i]; i++)
-		fputc(isprint((unsigned char)caller->comm[i]) ? caller->comm[i] : '?', out);
-}
-
 static void print_callers(const struct hp_guard_view *view, FILE *out)
 {
 	for (size_t i = 0; i < view->top_count; i++) {
 		const struct hp_guard_caller_line *line = &view->top[i];
 
-		fprintf(out, "    %8" PRIu64 " refused %8" PRIu64 " observed  ",
-			(uint64_t)line->calls.returned, (uint64_t)line->calls.observed);
-		print_comm(&line->caller, out);
-		fprintf(out, ", uid %u, cgroup %" PRIu64 "\n", line->caller.uid,
+		fprintf(out,
+			"    %8" PRIu64 " refused %8" PRIu64 " observed  %s, uid %u, "
+			"cgroup %" PRIu64 "\n",
+			(uint64_t)line->calls.returned, (uint64_t)line->calls.observed,
+			hp_task_name(line->caller.comm).s, line->caller.uid,
 			(uint64_t)line->caller.cgroup_id);
 	}
 	if (view->others)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/task_name.h"
 #include "report/format.h"
 #include "report/table.h"
 
@@ -202,7 +203,7 @@ static void print_blockers(const struct hp_status_report *report, const struct h
 		const struct hp_blocker *b = &progress->blockers[i];
 		const char *line = b->stack;
 
-		fprintf(out, "  %.16s[%d]  %s, state %c\n", b->comm, b->pid,
+		fprintf(out, "  %s[%d]  %s, state %c\n", hp_task_name(b->comm).s, b->pid,
 			b->kthread	    ? "kernel thread"
 			: b->pid != b->tgid ? "thread"
 					    : "process",
