@@ -50,13 +50,18 @@ static int read_auxv(pid_t pid, uint64_t *phdr, uint64_t *phnum)
 	return *phdr && *phnum && *phnum < 256 ? 0 : -ENOENT;
 }
 
-/* The address of the dynamic linker's r_debug, from the program's DT_DEBUG; 0 when it has none. */
-static uint64_t find_r_debug(pid_t pid)
+/*
+ * The address of the dynamic linker's r_debug, from the program's DT_DEBUG: 0 when it has none.
+ * -EBUSY: it has a dynamic linker that has not begun yet.
+ */
+static int find_r_debug(pid_t pid, uint64_t *address)
 {
 	uint64_t phdr, phnum, bias = 0, dynamic = 0;
 	Elf64_Phdr headers[256];
+	bool linked = false;
 	Elf64_Dyn dyn;
 
+	*address = 0;
 	if (read_auxv(pid, &phdr, &phnum) ||
 	    hp_memory__read(pid, phdr, headers, phnum * sizeof(headers[0])))
 		return 0;
@@ -65,6 +70,8 @@ static uint64_t find_r_debug(pid_t pid)
 			bias = phdr - headers[i].p_vaddr;
 		else if (headers[i].p_type == PT_DYNAMIC)
 			dynamic = headers[i].p_vaddr;
+		else if (headers[i].p_type == PT_INTERP)
+			linked = true;
 	}
 	if (!dynamic)
 		return 0;
@@ -72,8 +79,10 @@ static uint64_t find_r_debug(pid_t pid)
 		if (hp_memory__read(pid, bias + dynamic + i * sizeof(dyn), &dyn, sizeof(dyn)) ||
 		    dyn.d_tag == DT_NULL)
 			return 0;
-		if (dyn.d_tag == DT_DEBUG)
-			return dyn.d_un.d_ptr;
+		if (dyn.d_tag == DT_DEBUG) {
+			*address = dyn.d_un.d_ptr;
+			return linked && !*address ? -EBUSY : 0;
+		}
 	}
 	return 0;
 }
@@ -96,17 +105,23 @@ static int add_loaded(struct loaded_list *list, const struct hp_bind_place *plac
 	return 0;
 }
 
+/*
+ * -EBUSY while the dynamic linker is at work: what a process is about to use is not in the list yet,
+ * and the target's slots are empty.
+ */
 static int read_list(struct loaded_list *list, const struct hp_bind_place *place,
 		     struct hp_objects *objects)
 {
-	uint64_t at = find_r_debug(place->pid);
 	struct r_debug debug = { 0 };
 	struct link_map entry = { 0 };
-	int ret = 0;
+	uint64_t at;
+	int ret = find_r_debug(place->pid, &at);
 
 	/* A static program has none: only its own symbols are to be had. */
-	if (!at || hp_memory__read(place->pid, at, &debug, sizeof(debug)))
-		return 0;
+	if (ret || !at || hp_memory__read(place->pid, at, &debug, sizeof(debug)))
+		return ret;
+	if (debug.r_state != RT_CONSISTENT)
+		return -EBUSY;
 	at = (uint64_t)(uintptr_t)debug.r_map;
 	for (size_t i = 0; i < MAX_OBJECTS && at && !ret; i++) {
 		if (hp_memory__read(place->pid, at, &entry, sizeof(entry)))
@@ -219,6 +234,9 @@ int hp_binding__make(struct hp_binding *out, const struct hp_image *image,
 	ret = out->values && out->indirect ? bind_all(out, image, place, objects, err) : -ENOMEM;
 	if (ret == -ENOMEM)
 		hp_fail(err, HP_E_NOMEM, "out of memory");
+	if (ret == -EBUSY)
+		hp_fail(err, HP_E_PROC_BUSY, "the dynamic linker of process %d is loading objects",
+			place->pid);
 	if (ret)
 		hp_binding__free(out);
 	return ret;

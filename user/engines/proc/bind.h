@@ -31,7 +31,7 @@ struct hp_bind_place {
 /*
  * Bind all symbols of @image. Those of the target's object are where the metadata says, or, when they
  * are exported, what the target itself uses by that name; others are looked up as the dynamic linker
- * would: object by object in the order of its list, by version.
+ * would: object by object in the order of its list, by version. -EBUSY while it is at work.
  */
 int hp_binding__make(struct hp_binding *out, const struct hp_image *image,
 		     const struct hp_bind_place *place, struct hp_objects *objects,
