@@ -51,10 +51,28 @@ static int read_auxv(pid_t pid, uint64_t *phdr, uint64_t *phnum)
 }
 
 /*
+ * A program that was started by naming it to the dynamic linker (ld.so PROGRAM): to the kernel that
+ * linker is the program, and it has a symbol for the debugger. 0 when it has none.
+ */
+static uint64_t find_linker(const struct hp_bind_place *place, uint64_t phdr,
+			    struct hp_objects *objects)
+{
+	const struct hp_map *map = hp_maps__at(place->maps, phdr);
+	struct hp_elf_symbol found;
+	struct hp_elf *elf;
+
+	if (!map || !map->inode || hp_objects__get(objects, place->pid, map, &elf, NULL) ||
+	    hp_elf__find_dynamic(elf, "_r_debug", NULL, &found))
+		return 0;
+	return map->start - map->offset + found.address;
+}
+
+/*
  * The address of the dynamic linker's r_debug, from the program's DT_DEBUG: 0 when it has none.
  * -EBUSY: it has a dynamic linker that has not begun yet.
  */
-static int find_r_debug(pid_t pid, uint64_t *address)
+static int find_r_debug(const struct hp_bind_place *place, struct hp_objects *objects,
+			uint64_t *address)
 {
 	uint64_t phdr, phnum, bias = 0, dynamic = 0;
 	Elf64_Phdr headers[256];
@@ -62,8 +80,8 @@ static int find_r_debug(pid_t pid, uint64_t *address)
 	Elf64_Dyn dyn;
 
 	*address = 0;
-	if (read_auxv(pid, &phdr, &phnum) ||
-	    hp_memory__read(pid, phdr, headers, phnum * sizeof(headers[0])))
+	if (read_auxv(place->pid, &phdr, &phnum) ||
+	    hp_memory__read(place->pid, phdr, headers, phnum * sizeof(headers[0])))
 		return 0;
 	for (uint64_t i = 0; i < phnum; i++) {
 		if (headers[i].p_type == PT_PHDR)
@@ -73,10 +91,13 @@ static int find_r_debug(pid_t pid, uint64_t *address)
 		else if (headers[i].p_type == PT_INTERP)
 			linked = true;
 	}
-	if (!dynamic)
+	if (!linked)
+		*address = find_linker(place, phdr, objects);
+	if (!dynamic || *address)
 		return 0;
 	for (size_t i = 0; i < MAX_DYNAMIC; i++) {
-		if (hp_memory__read(pid, bias + dynamic + i * sizeof(dyn), &dyn, sizeof(dyn)) ||
+		if (hp_memory__read(place->pid, bias + dynamic + i * sizeof(dyn), &dyn,
+				    sizeof(dyn)) ||
 		    dyn.d_tag == DT_NULL)
 			return 0;
 		if (dyn.d_tag == DT_DEBUG) {
@@ -115,12 +136,12 @@ static int read_list(struct loaded_list *list, const struct hp_bind_place *place
 	struct r_debug debug = { 0 };
 	struct link_map entry = { 0 };
 	uint64_t at;
-	int ret = find_r_debug(place->pid, &at);
+	int ret = find_r_debug(place, objects, &at);
 
 	/* A static program has none: only its own symbols are to be had. */
 	if (ret || !at || hp_memory__read(place->pid, at, &debug, sizeof(debug)))
 		return ret;
-	if (debug.r_state != RT_CONSISTENT)
+	if (!debug.r_map || debug.r_state != RT_CONSISTENT)
 		return -EBUSY;
 	at = (uint64_t)(uintptr_t)debug.r_map;
 	for (size_t i = 0; i < MAX_OBJECTS && at && !ret; i++) {
