@@ -162,6 +162,18 @@ Elf_Scn *hp_elf__find_section(struct hp_elf *elf, const char *name, GElf_Shdr *s
 	return NULL;
 }
 
+bool hp_elf__is_loaded(const struct hp_elf *elf, uint64_t address)
+{
+	for (size_t i = 0; i < elf->segment_count; i++) {
+		const GElf_Phdr *p = &elf->segments[i];
+
+		if (p->p_type == PT_LOAD && address >= p->p_vaddr &&
+		    address - p->p_vaddr < p->p_memsz)
+			return true;
+	}
+	return false;
+}
+
 /* The loaded segment whose bytes in the file include @len at @address. */
 static const GElf_Phdr *segment_at(const struct hp_elf *elf, uint64_t address, size_t len)
 {

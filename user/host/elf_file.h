@@ -41,6 +41,9 @@ Elf_Scn *hp_elf__find_section(struct hp_elf *elf, const char *name, GElf_Shdr *s
  */
 struct hp_elf *hp_elf__with_section(struct hp_elf *elf, const char *name);
 
+/* Is there anything at a link address when the file is loaded, be it zeroes? */
+bool hp_elf__is_loaded(const struct hp_elf *elf, uint64_t address);
+
 /* Read @len bytes of the file at a link address; -EFAULT when it does not hold all of them. */
 int hp_elf__read(const struct hp_elf *elf, uint64_t address, void *buf, size_t len);
 

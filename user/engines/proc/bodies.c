@@ -69,22 +69,11 @@ static int read_body(struct hp_body *body, struct hp_elf *elf, const struct hp_f
 	return 0;
 }
 
-static bool is_loaded(const struct hp_elf *elf, uint64_t address)
-{
-	for (size_t i = 0; i < hp_elf__segment_count(elf); i++) {
-		const GElf_Phdr *p = hp_elf__segment(elf, i);
-
-		if (p->p_type == PT_LOAD && address >= p->p_vaddr &&
-		    address - p->p_vaddr < p->p_memsz)
-			return true;
-	}
-	return false;
-}
-
 /* The hotfix will write, or call, where its metadata says that something of the target is. */
 static int check_reverse(struct hp_elf *elf, const struct hp_reverse *r, struct hp_error *err)
 {
-	if (!r->in_target || (is_loaded(elf, r->address) && (!r->slot || is_loaded(elf, r->slot))))
+	if (!r->in_target ||
+	    (hp_elf__is_loaded(elf, r->address) && (!r->slot || hp_elf__is_loaded(elf, r->slot))))
 		return 0;
 	return hp_fail(err, HP_E_HOTFIX,
 		       "the hotfix file is damaged: %s lies outside of the target", r->name);

@@ -149,8 +149,11 @@ int hp_unwinder__check(struct hp_unwinder *u, pid_t tid, const struct hp_range *
 			"the stack of thread %d cannot be unwound: a uretprobe of somebody's waits for "
 			"a return there",
 			tid);
-	hp_fail(err, HP_E_PROC_UNWIND,
-		"the stack of thread %d cannot be unwound behind frame %u at 0x%" PRIx64 ": %s",
-		tid, walk.frames, walk.last_pc, ret < 0 ? dwfl_errmsg(-1) : "too many frames");
+	else
+		hp_fail(err, HP_E_PROC_UNWIND,
+			"the stack of thread %d cannot be unwound behind frame %u at 0x%" PRIx64
+			": %s",
+			tid, walk.frames, walk.last_pc,
+			ret < 0 ? dwfl_errmsg(-1) : "too many frames");
 	return -EBUSY;
 }
