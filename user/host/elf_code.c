@@ -29,7 +29,7 @@ bool hp_elf_code__is_instruction(struct hp_elf *elf, uint64_t address, uint64_t 
 	return false;
 }
 
-int hp_elf_code__each_segment(const struct hp_elf *elf,
+int hp_elf_code__each_segment(const struct hp_elf *elf, uint32_t flags,
 			      int (*fn)(void *arg, const uint8_t *code, size_t len,
 					uint64_t address),
 			      void *arg)
@@ -40,7 +40,7 @@ int hp_elf_code__each_segment(const struct hp_elf *elf,
 		const GElf_Phdr *segment = hp_elf__segment(elf, i);
 		_cleanup_free_ uint8_t *code = NULL;
 
-		if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_X))
+		if (segment->p_type != PT_LOAD || (segment->p_flags & flags) != flags)
 			continue;
 		code = malloc(segment->p_filesz + 1);
 		if (!code)

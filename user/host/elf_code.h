@@ -16,10 +16,10 @@
 bool hp_elf_code__is_instruction(struct hp_elf *elf, uint64_t address, uint64_t next, bool unknown);
 
 /*
- * Call @fn with the code of each executable segment, and its link address, until it says other than 0:
- * that is the result. Else 0, or a negative errno when a segment cannot be read.
+ * Call @fn with the bytes of each segment that has all of @flags (PF_*), and its link address, until it
+ * says other than 0: that is the result. Else 0, or a negative errno when a segment cannot be read.
  */
-int hp_elf_code__each_segment(const struct hp_elf *elf,
+int hp_elf_code__each_segment(const struct hp_elf *elf, uint32_t flags,
 			      int (*fn)(void *arg, const uint8_t *code, size_t len,
 					uint64_t address),
 			      void *arg);

@@ -9,6 +9,7 @@
 
 #include "arch/arch.h"
 #include "arch/text.h"
+#include "hotfix/slot.h"
 
 size_t hp_copies__name(const char *target, const char **name, const char **file)
 {
@@ -104,39 +105,6 @@ struct calls {
 	uint64_t stub; /* of the PLT: jumps to where the slot says; 0 until it is seen */
 	uint64_t count;
 };
-
-/* The slot that the dynamic linker fills with the address of the symbol @name; 0 for none. */
-static uint64_t find_slot(struct hp_elf *target, const char *name)
-{
-	Elf *elf = hp_elf__handle(target);
-	Elf_Scn *scn = NULL;
-	GElf_Shdr shdr, symbols;
-
-	while ((scn = elf_nextscn(elf, scn))) {
-		Elf_Data *data, *table;
-		GElf_Rela rela;
-		GElf_Sym sym;
-		Elf_Scn *link;
-
-		if (!gelf_getshdr(scn, &shdr) || shdr.sh_type != SHT_RELA)
-			continue;
-		link = elf_getscn(elf, shdr.sh_link);
-		data = elf_getdata(scn, NULL);
-		table = link && gelf_getshdr(link, &symbols) ? elf_getdata(link, NULL) : NULL;
-		for (int i = 0; data && table && gelf_getrela(data, i, &rela); i++) {
-			const char *found;
-
-			if (hp_arch__reloc((uint32_t)GELF_R_TYPE(rela.r_info)) != HP_RELOC_SYMBOL ||
-			    rela.r_addend ||
-			    !gelf_getsym(table, (int)GELF_R_SYM(rela.r_info), &sym))
-				continue;
-			found = elf_strptr(elf, symbols.sh_link, sym.st_name);
-			if (found && !strcmp(found, name))
-				return rela.r_offset;
-		}
-	}
-	return 0;
-}
 
 /* What one instruction does about one target. The PLT lies in front of the code that uses it. */
 static void count_one(struct calls *calls, const struct hp_forward *f, const uint8_t *code,
@@ -234,7 +202,8 @@ static int find_calls(struct hp_elf *target, struct hp_hotfix_meta *meta)
 			return -ENOMEM;
 		exported[i] = is_exported(target, &meta->forward[i], plain);
 		if (exported[i])
-			calls[i].slot = find_slot(target, plain);
+			calls[i].slot =
+				hp_slot__find(target, plain, meta->forward[i].address, false);
 	}
 	for (size_t i = 0; i < hp_elf__segment_count(target) && !ret; i++) {
 		const GElf_Phdr *p = hp_elf__segment(target, i);

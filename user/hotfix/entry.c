@@ -98,7 +98,7 @@ int hp_entry__check(struct hp_elf *elf, const struct hp_forward *target, struct 
 		return hp_fail(err, HP_E_TARGET_ENTRY,
 			       "'%s' stands within the first bytes of '%s', which become a jump",
 			       name, target->target);
-	ret = find_near(&in) ?: hp_elf_code__each_segment(elf, find_far, &in);
+	ret = find_near(&in) ?: hp_elf_code__each_segment(elf, PF_X, find_far, &in);
 	if (ret < 0)
 		return hp_fail_errno(err, HP_E_ELF, ret,
 				     "the code of the target file cannot be read");

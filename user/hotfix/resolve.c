@@ -13,6 +13,7 @@
 #include "arch/arch.h"
 #include "base/log.h"
 #include "hotfix/entry.h"
+#include "hotfix/slot.h"
 
 static int symbol_error(int ret, const char *name, const struct hp_elf *target,
 			struct hp_error *err)
@@ -144,42 +145,6 @@ static bool is_dynamic(const struct hp_elf_symbol *symbol)
 	return !strcmp(symbol->source, "dynsym");
 }
 
-/*
- * Other objects may come before the target's own exported symbols: the program's copy of a variable, a
- * malloc() that was preloaded. What the target itself uses, the dynamic linker wrote where one of the
- * target's relocations says. A variable may have several names. 0 when there is none: it uses its own.
- */
-static uint64_t find_slot(struct hp_elf *target, const char *name,
-			  const struct hp_elf_symbol *found)
-{
-	Elf *elf = hp_elf__handle(target);
-	GElf_Shdr dynsym, shdr;
-	Elf_Scn *symbols = hp_elf__find_section(target, ".dynsym", &dynsym), *scn = NULL;
-	Elf_Data *data, *symbol_data = symbols ? elf_getdata(symbols, NULL) : NULL;
-
-	while (symbol_data && (scn = elf_nextscn(elf, scn))) {
-		GElf_Rela rela;
-		GElf_Sym sym;
-
-		if (!gelf_getshdr(scn, &shdr) || shdr.sh_type != SHT_RELA ||
-		    !(shdr.sh_flags & SHF_ALLOC))
-			continue;
-		data = elf_getdata(scn, NULL);
-		for (int i = 0; data && gelf_getrela(data, i, &rela); i++) {
-			const char *here;
-
-			if (!hp_arch__is_slot((uint32_t)GELF_R_TYPE(rela.r_info)) ||
-			    !gelf_getsym(symbol_data, (int)GELF_R_SYM(rela.r_info), &sym) ||
-			    sym.st_shndx == SHN_UNDEF || sym.st_value != found->address)
-				continue;
-			here = elf_strptr(elf, dynsym.sh_link, sym.st_name);
-			if (found->type == STT_OBJECT || (here && !strcmp(here, name)))
-				return rela.r_offset;
-		}
-	}
-	return 0;
-}
-
 /* @own is @symbol as the object file has it, with its version if it has one. */
 static int resolve_reverse(struct hp_elf *target, struct hp_hotfix_meta *meta,
 			   struct attach_reader reader, const char *symbol, const char *own,
@@ -212,8 +177,12 @@ static int resolve_reverse(struct hp_elf *target, struct hp_hotfix_meta *meta,
 		r->indirect = false;
 		return 0;
 	}
+	/*
+	 * Other objects may come before the target's own exported symbols: the program's copy of a
+	 * variable, a malloc() that was preloaded.
+	 */
 	if (name == own && is_dynamic(&found))
-		r->slot = find_slot(target, symbol, &found);
+		r->slot = hp_slot__find(target, symbol, found.address, found.type == STT_OBJECT);
 	r->name = strdup(name);
 	r->in_target = true;
 	r->address = found.address;

@@ -9,6 +9,7 @@
 #include "arch/arch.h"
 #include "arch/text.h"
 #include "host/elf_code.h"
+#include "host/elf_relocs.h"
 #include "observe/code_scan.h"
 
 /* Where a branch, or a pointer that one goes through, leads to a function. */
@@ -125,21 +126,19 @@ static bool has_name(const struct hp_elf_function *function, const char *name)
 }
 
 /* What the dynamic linker, or we, write where @rela says: a slot, or the address of a function. */
-static int consider_reloc(struct scan *s, const GElf_Rela *rela, Elf_Data *symbols, size_t strings)
+static int consider_reloc(void *arg, const GElf_Rela *rela, const GElf_Sym *symbol,
+			  const char *name)
 {
 	uint32_t type = GELF_R_TYPE(rela->r_info);
 	enum hp_arch_reloc kind = hp_arch__reloc(type);
-	const char *name = NULL;
-	GElf_Sym symbol;
+	struct scan *s = arg;
 
-	if (kind == HP_RELOC_SYMBOL && symbols &&
-	    gelf_getsym(symbols, (int)GELF_R_SYM(rela->r_info), &symbol))
-		name = elf_strptr(hp_elf__handle(s->elf), strings, symbol.st_name);
+	(void)symbol; /* an own one, or another object's */
 	for (size_t i = 0; i < s->count; i++) {
 		if (kind == HP_RELOC_RELATIVE && s->is_own &&
 		    (uint64_t)rela->r_addend == s->functions[i].address)
 			s->out->address_taken[i] = true;
-		if (!name || !has_name(&s->functions[i], name))
+		if (kind != HP_RELOC_SYMBOL || !has_name(&s->functions[i], name))
 			continue;
 		if (!hp_arch__is_slot(type))
 			s->out->address_taken[i] = true;
@@ -153,24 +152,7 @@ static int consider_reloc(struct scan *s, const GElf_Rela *rela, Elf_Data *symbo
 
 static int find_slots(struct scan *s)
 {
-	size_t strings = 0;
-	Elf_Data *symbols = dynamic_symbols(s->elf, &strings);
-	Elf_Scn *section = NULL;
-	int ret = 0;
-
-	while (!ret && (section = elf_nextscn(hp_elf__handle(s->elf), section))) {
-		Elf_Data *data;
-		GElf_Shdr header;
-		GElf_Rela rela;
-
-		if (!gelf_getshdr(section, &header) || header.sh_type != SHT_RELA ||
-		    !(header.sh_flags & SHF_ALLOC))
-			continue;
-		data = elf_getdata(section, NULL);
-		for (int i = 0; data && !ret && gelf_getrela(data, i, &rela); i++)
-			ret = consider_reloc(s, &rela, symbols, strings);
-	}
-	return ret ?: index_places(&s->slots);
+	return hp_elf__each_reloc(s->elf, consider_reloc, s) ?: index_places(&s->slots);
 }
 
 /* The stubs of the procedure linkage table that go through one of our slots. */
@@ -336,28 +318,19 @@ static int scan_all_near(struct scan *s)
  * A program for fixed addresses has those of functions in its instructions and its data (tables,
  * vtables), and no relocation says so.
  */
-static int find_addresses(struct scan *s)
+static int find_addresses(void *arg, const uint8_t *bytes, size_t len, uint64_t address)
 {
-	for (size_t i = 0; i < hp_elf__segment_count(s->elf); i++) {
-		const GElf_Phdr *segment = hp_elf__segment(s->elf, i);
-		_cleanup_free_ uint8_t *bytes = NULL;
+	struct scan *s = arg;
 
-		if (segment->p_type != PT_LOAD)
-			continue;
-		bytes = malloc(segment->p_filesz + 1);
-		if (!bytes)
-			return -ENOMEM;
-		if (hp_elf__read(s->elf, segment->p_vaddr, bytes, segment->p_filesz))
-			return -EFAULT;
-		for (size_t at = 0; at + 4 <= segment->p_filesz; at++) {
-			const struct place *to;
-			uint32_t value;
+	(void)address;
+	for (size_t at = 0; at + 4 <= len; at++) {
+		const struct place *to;
+		uint32_t value;
 
-			memcpy(&value, bytes + at, sizeof(value));
-			to = find_place(&s->entries, value);
-			if (to)
-				s->out->address_taken[to->function] = true;
-		}
+		memcpy(&value, bytes + at, sizeof(value));
+		to = find_place(&s->entries, value);
+		if (to)
+			s->out->address_taken[to->function] = true;
 	}
 	return 0;
 }
@@ -385,9 +358,9 @@ int hp_elf_sites__find(struct hp_elf_sites *out, struct hp_elf *elf, bool is_own
 	ret = ret ?: find_stubs(&s);
 	ret = ret ?: index_places(&s.entries);
 	if (!ret && (s.entries.count || s.slots.count))
-		ret = hp_elf_code__each_segment(elf, scan_bytes, &s) ?: scan_all_near(&s);
+		ret = hp_elf_code__each_segment(elf, PF_X, scan_bytes, &s) ?: scan_all_near(&s);
 	if (!ret && s.entries.count && hp_elf__header(elf)->e_type == ET_EXEC)
-		ret = find_addresses(&s);
+		ret = hp_elf_code__each_segment(elf, 0, find_addresses, &s);
 	free_places(&s.entries);
 	free_places(&s.slots);
 	if (ret)
