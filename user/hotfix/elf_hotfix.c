@@ -60,11 +60,15 @@ static int find_replacements(struct hp_hotfix *hotfix, struct hp_error *err)
 				       f->replacement);
 		f->new_address = symbol.address;
 		f->new_size = symbol.size;
-		/* Calls are counted at the replacement: nobody could say whose they were. */
+		/* Calls are counted at the replacement. */
 		for (size_t j = 0; j < i; j++)
 			if (hotfix->meta.forward[j].new_address == f->new_address)
-				return hp_fail(err, HP_E_HOTFIX, "%s and %s have one replacement",
-					       hotfix->meta.forward[j].target, f->target);
+				return hp_fail(
+					err, HP_E_HOTFIX,
+					"'%s' and '%s' have one replacement, and their calls could "
+					"not be told apart: each has to have its own, which calls "
+					"what is common",
+					hotfix->meta.forward[j].target, f->target);
 	}
 	return 0;
 }

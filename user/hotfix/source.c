@@ -73,20 +73,12 @@ int hp_source__check(struct hp_elf *object, const struct hp_hotfix_meta *meta, s
 	for (size_t i = 0; i < meta->forward_count; i++) {
 		int ret = check_one(&s, meta->forward[i].replacement, err);
 
-		for (size_t j = 0; j < i && !ret; j++) {
-			if (!strcmp(meta->forward[i].replacement, meta->forward[j].replacement))
-				ret = hp_fail(
-					err, HP_E_BUILD,
-					"'%s' replaces '%s' and '%s', whose calls could not be told "
-					"apart: give each a function of its own that calls a static one",
-					meta->forward[i].replacement, meta->forward[j].target,
-					meta->forward[i].target);
+		for (size_t j = 0; j < i && !ret; j++)
 			if (meta->forward[i].address == meta->forward[j].address)
 				ret = hp_fail(
 					err, HP_E_BUILD,
 					"'%s' and '%s' are one function: it can be replaced once",
 					meta->forward[j].target, meta->forward[i].target);
-		}
 		if (ret)
 			return ret;
 	}

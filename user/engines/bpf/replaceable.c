@@ -19,14 +19,12 @@ static const struct hp_bpf_holder *holder_of_main(const struct hp_bpf_program *p
 	return NULL;
 }
 
-/* Behind typedefs and qualifiers. */
+/* The type @id behind typedefs and qualifiers, NULL for void. */
 static const struct btf_type *plain(const struct btf *btf, uint32_t id)
 {
-	const struct btf_type *type = btf__type_by_id(btf, id);
+	int type = btf__resolve_type(btf, id);
 
-	while (type && (btf_is_mod(type) || btf_is_typedef(type)))
-		type = btf__type_by_id(btf, type->type);
-	return type;
+	return type > 0 ? btf__type_by_id(btf, (uint32_t)type) : NULL;
 }
 
 /* Two signatures are compared as far as numbers and pointers to structs go (btf_check_func_type_match()). */
